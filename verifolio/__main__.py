@@ -1,0 +1,5 @@
+"""`python -m verifolio` is `verifolio`."""
+
+from verifolio.cli import main
+
+main()

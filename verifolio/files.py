@@ -1,0 +1,101 @@
+"""Reading and writing files so that a kill, a full disk or bad YAML loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from verifolio.errors import AuthorError
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write through a temporary file in the same folder, then rename over `path`."""
+    payload = data.encode("utf-8") if isinstance(data, str) else data
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise write_error(path, error) from error
+
+
+def write_if_changed(path: Path, data: str | bytes) -> bool:
+    """Write only when the content differs, so that watchers and caches stay quiet."""
+    payload = data.encode("utf-8") if isinstance(data, str) else data
+    try:
+        if path.read_bytes() == payload:
+            return False
+    except OSError:
+        pass  # missing or unreadable: the write below decides
+    write_staged(path, payload)
+    return True
+
+
+def write_staged(path: Path, payload: bytes) -> None:
+    """Write a generated file: renamed into place, without waiting for the disk."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(payload)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise write_error(path, error) from error
+
+
+def write_error(path: Path, error: OSError) -> AuthorError:
+    """The clear form of a full disk, a read-only folder and the like."""
+    hint = {
+        28: "the disk is full: free some space and run the same command again; nothing was lost",
+        13: "no permission to write there: check the owner and mode of the folder",
+        30: "the file system is read-only: work in a copy that may be written",
+    }.get(error.errno or 0, "nothing was changed; run the same command again once this is mended")
+    return AuthorError(f"cannot write: {error.strerror or error}", path=path, hint=hint)
+
+
+def read_yaml(path: Path, *, shown: str = "") -> Any:
+    """The YAML of a file; a syntax error names file and line."""
+    shown = shown or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise AuthorError("file not found", path=shown) from None
+    except UnicodeDecodeError as error:
+        raise AuthorError(f"not UTF-8 text ({error.reason})", path=shown) from None
+    return parse_yaml(text, path=shown, first_line=1)
+
+
+def parse_yaml(text: str, *, path: str, first_line: int) -> Any:
+    """Parse YAML that starts at `first_line` of `path`."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise AuthorError(
+            f"broken YAML: {problem}",
+            path=path,
+            line=first_line + (mark.line if mark else 0),
+            hint="quote values that hold ‘: ’, ‘#’ or begin with ‘{’, and check the indentation",
+        ) from None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

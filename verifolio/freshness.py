@@ -1,0 +1,144 @@
+"""Is a result still true? Compares the fingerprint in its receipt with the world of now."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verifolio.errors import AuthorError, Fault
+from verifolio.files import sha256_of
+from verifolio.fingerprint import Fingerprint, fingerprint_of
+from verifolio.portfolio import PUBLISHED, Experiment, Portfolio
+from verifolio.results import Result, digest_of, read_result
+
+State = Literal["fresh", "stale", "edited", "missing", "broken"]
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The state of one experiment's result, and each reason with the file it stands in."""
+
+    experiment: Experiment
+    state: State
+    result: Result | None = None
+    reasons: list[Fault] = field(default_factory=list)
+
+
+def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str, Freshness]:
+    """The state of every declared experiment, by name; a rest on something stale is stale."""
+    states: dict[str, Freshness] = {}
+    locked = _locked_products(portfolio) if profile == PUBLISHED else {}
+
+    def visit(experiment: Experiment) -> Freshness:
+        if experiment.name not in states:
+            states[experiment.name] = Freshness(experiment, "stale")  # ends cycles
+            found = _check_one(portfolio, experiment, profile, locked)
+            for need in experiment.entry.needs:
+                other = visit(portfolio.experiment(f"{experiment.project}.{need}"))
+                if other.state != "fresh" and found.state == "fresh":
+                    reason = _stale(
+                        portfolio, experiment, f"rests on {other.experiment.name}, which is {other.state}"
+                    )
+                    found = Freshness(experiment, "stale", found.result, [reason])
+            states[experiment.name] = found
+        return states[experiment.name]
+
+    for experiment in portfolio.experiments():
+        visit(experiment)
+    return states
+
+
+def _check_one(
+    portfolio: Portfolio, experiment: Experiment, profile: str, locked: dict[str, str]
+) -> Freshness:
+    path = experiment.result_path(profile)
+    shown = portfolio.shown(path)
+    if not path.exists():
+        hint = f"verifolio run {experiment.name}"
+        return Freshness(experiment, "missing", None, [Fault(shown, 0, "result missing: never run", hint)])
+    try:
+        result = read_result(path, shown=shown)
+    except AuthorError as error:
+        return Freshness(experiment, "broken", None, error.faults)
+    edited = _check_edits(experiment, result, profile, shown, locked)
+    if edited:
+        return Freshness(experiment, "edited", result, edited)
+    reasons = [
+        _stale(portfolio, experiment, text, at)
+        for at, text in compare(result, fingerprint_of(portfolio, experiment, profile), experiment)
+    ]
+    return Freshness(experiment, "stale" if reasons else "fresh", result, reasons)
+
+
+def _check_edits(
+    experiment: Experiment, result: Result, profile: str, shown: str, locked: dict[str, str]
+) -> list[Fault]:
+    hint = f"git checkout -- {shown}, or make it again: verifolio run {experiment.name} --force"
+    if digest_of(result) != result.digest:
+        return [Fault(shown, 0, "edited by hand: the content no longer fits its digest", hint)]
+    if result.name != experiment.name:
+        return [Fault(shown, 0, f"this is the result of {result.name}, copied here", hint)]
+    faults = []
+    if locked.get(shown) not in (None, sha256_of(experiment.result_path(profile))):
+        faults.append(Fault(shown, 0, "differs from what pytask.lock recorded for the run", hint))
+    for name, expected in result.receipt.products.items():
+        product = experiment.results_dir(profile) / name
+        where = f"{shown.rpartition('/')[0]}/{name}"
+        if not product.exists():
+            faults.append(Fault(where, 0, f"product of {experiment.name} is missing", hint))
+        elif sha256_of(product) != expected:
+            faults.append(Fault(where, 0, f"not the file that {experiment.name} made", hint))
+    return faults
+
+
+def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tuple[str, str]]:
+    """What changed since the result was made, as (file, words)."""
+    then = result.receipt
+    changed: list[tuple[str, str]] = []
+    for path in sorted(then.code.keys() | now.code.keys()):
+        if path not in now.code:
+            changed.append((path, "code no longer imported"))
+        elif path not in then.code:
+            changed.append((path, "code newly imported"))
+        elif then.code[path] != now.code[path]:
+            changed.append((path, "code changed"))
+    for path in sorted(then.files.keys() | now.files.keys()):
+        if then.files.get(path) != now.files.get(path):
+            changed.append((path, "file changed"))
+    declared = experiment.declared_in
+    for key in sorted(then.params.keys() | now.params.keys()):
+        before, after = then.params.get(key), now.params.get(key)
+        if before != after:
+            changed.append((declared, f"parameter {key} changed: {before!r} → {after!r}"))
+    if then.seed != now.seed:
+        changed.append((declared, f"seed changed: {then.seed} → {now.seed}"))
+    inputs = {one.name: one.sha256 for one in then.inputs}
+    for name in sorted(inputs.keys() | now.inputs.keys()):
+        if inputs.get(name) != now.inputs.get(name):
+            changed.append(("projects/catalogue.yml", f"input {name} changed"))
+    for need in sorted(then.needs.keys() | now.needs.keys()):
+        if then.needs.get(need) != now.needs.get(need):
+            changed.append((declared, f"the result of {need}, which it rests on, changed"))
+    return changed
+
+
+def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = "") -> Fault:
+    shown = portfolio.shown(experiment.result_path())
+    message = f"{experiment.name} is stale: {text}" + (f" ({at})" if at else "")
+    return Fault(at or shown, 0, message, f"make it again: verifolio run {experiment.name}")
+
+
+def _locked_products(portfolio: Portfolio) -> dict[str, str]:
+    """Result file → SHA-256 as pytask recorded it."""
+    path = portfolio.root / "pytask.lock"
+    try:
+        with path.open("rb") as stream:
+            tasks = tomllib.load(stream).get("task", [])
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise AuthorError(
+            f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
+        ) from None
+    return {name: digest for task in tasks for name, digest in task.get("produces", {}).items()}

@@ -1,0 +1,76 @@
+"""What the receipt says of the machine, the code's commit and the installed packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Processor, cores, memory in bytes, system and Python: no names of hosts or people."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count() or 1,
+        "memory_bytes": _memory_bytes(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "accelerator": _accelerator(),
+    }
+
+
+def versions_of_imported() -> dict[str, str]:
+    """Versions of the distributions whose modules this process has imported."""
+    by_module = importlib.metadata.packages_distributions()
+    names = {
+        name for module in {key.split(".")[0] for key in sys.modules} for name in by_module.get(module, [])
+    }
+    return {
+        name: importlib.metadata.version(name) for name in sorted(names, key=str.lower) if name != "verifolio"
+    }
+
+
+def describe_commit(root: Path, *, of: list[str]) -> tuple[str, bool]:
+    """The commit, and whether any of the files that count differs from it."""
+    try:
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        dirty = bool(_git(root, "status", "--porcelain", "--", *of).strip())
+    except (OSError, subprocess.CalledProcessError):
+        return "", True
+    return commit, dirty
+
+
+def _git(root: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _cpu_name() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"model name\s*:\s*(.+)", text)
+    name = found.group(1).strip() if found else platform.machine()
+    flags = [
+        flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if re.search(rf"\b{flag}\b", text)
+    ]
+    return f"{name} ({flags[0]})" if flags else name
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def _accelerator() -> str:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return str(torch.cuda.get_device_name(0))
+    return "none"

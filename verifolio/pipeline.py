@@ -1,0 +1,132 @@
+"""Experiments as pytask tasks: what is stale runs, what is finished stays, the lock is committed.
+
+A project's task file loops over `experiments_of` and calls `run_in_process`; pytask follows the
+results from one experiment to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from verifolio.errors import AuthorError, VerifolioError, did_you_mean
+from verifolio.files import write_atomic
+from verifolio.fingerprint import fingerprint_of
+from verifolio.portfolio import PROFILES, PUBLISHED, Experiment, Portfolio, find_root, read_portfolio
+
+PROFILE_VARIABLE = "VERIFOLIO_PROFILE"
+
+
+class ExperimentFailed(VerifolioError):
+    """The experiment's own process has already said why."""
+
+
+def current_profile() -> str:
+    """The profile that `verifolio run --profile` chose for this process."""
+    return os.environ.get(PROFILE_VARIABLE, PUBLISHED)
+
+
+def experiments_of(task_file: str) -> list[Experiment]:
+    """The experiments of the project that a task file stands in."""
+    path = Path(task_file).resolve()
+    portfolio = read_portfolio(find_root(path.parent))
+    return list(portfolio.projects[path.parent.name].experiments.values())
+
+
+def fingerprint_for(experiment: Experiment) -> str:
+    """One hash of all that the experiment rests on but other results: pytask follows those itself."""
+    portfolio = read_portfolio(experiment.root)
+    return fingerprint_of(portfolio, experiment, current_profile()).digest_without_needs()
+
+
+def needed_results(experiment: Experiment) -> dict[str, Path]:
+    """The result files that must stand before this experiment runs."""
+    portfolio = read_portfolio(experiment.root)
+    others = {need: portfolio.experiment(f"{experiment.project}.{need}") for need in experiment.entry.needs}
+    return {need: other.result_path(current_profile()) for need, other in others.items()}
+
+
+def run_in_process(name: str) -> None:
+    """Run one experiment in a process of its own, so that its peak memory is its own."""
+    command = [sys.executable, "-m", "verifolio", "execute", name]
+    done = subprocess.run([*command, "--profile", current_profile()], check=False)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise ExperimentFailed(f"{name} failed (exit {done.returncode}); its message stands above")
+
+
+def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> None:
+    """Run what is stale, in order of need; with `names`, only those and what they need.
+
+    pytask notes each finished experiment at once: an interrupted run goes on where it stopped.
+    """
+    if profile not in PROFILES:
+        raise AuthorError(f"no profile ‘{profile}’", hint=did_you_mean(profile, list(PROFILES)))
+    portfolio = read_portfolio(root)
+    os.environ[PROFILE_VARIABLE] = profile
+    os.chdir(root)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    import pytask
+
+    options: dict[str, Any] = {}
+    if names:
+        chosen = set(names) if force else _with_needs(portfolio, names)
+        for name in names:
+            portfolio.experiment(name)
+        options["expression"] = " or ".join(f"[{name}]" for name in sorted(chosen))
+    session = pytask.build(
+        paths=[root / "projects"],
+        config=_pytask_config(root, profile),
+        force=force,
+        s=True,
+        show_traceback=False,
+        n_entries_in_table=50,
+        **options,
+    )
+    if session.exit_code == pytask.ExitCode.COLLECTION_FAILED:
+        raise AuthorError("pytask could not collect the tasks: see above", path="projects")
+    if session.exit_code != pytask.ExitCode.OK:
+        raise AuthorError(
+            "a run did not finish: see above",
+            hint="what finished is kept; mend the cause and give the same command again",
+        )
+
+
+def would_run(root: Path) -> list[str]:
+    """Names that pytask itself holds for stale: agrees with `verifolio check`, and a test says so."""
+    os.environ[PROFILE_VARIABLE] = PUBLISHED
+    import pytask
+
+    session = pytask.build(
+        paths=[root / "projects"], config=_pytask_config(root, PUBLISHED), dry_run=True, verbose=0
+    )
+    waiting = {pytask.TaskOutcome.WOULD_BE_EXECUTED, pytask.TaskOutcome.FAIL}
+    reports = [one for one in session.execution_reports if one.outcome in waiting]
+    return sorted(one.task.name.partition("[")[2].rstrip("]") for one in reports)
+
+
+def _with_needs(portfolio: Portfolio, names: list[str]) -> set[str]:
+    found: set[str] = set()
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            experiment = portfolio.experiment(name)
+            pending += [f"{experiment.project}.{need}" for need in experiment.entry.needs]
+    return found
+
+
+def _pytask_config(root: Path, profile: str) -> Path:
+    """The committed lock belongs to the published profile; the others keep theirs under build/."""
+    if profile == PUBLISHED:
+        return root / "pyproject.toml"
+    path = root / "build" / "results" / profile / "pyproject.toml"
+    if not path.exists():
+        write_atomic(path, "[tool.pytask.ini_options]\n")
+    return path
