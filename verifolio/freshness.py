@@ -125,7 +125,7 @@ def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tu
 
 def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = "") -> Fault:
     shown = portfolio.shown(experiment.result_path())
-    message = f"{experiment.name} is stale: {text}" + (f" ({at})" if at else "")
+    message = f"{experiment.name} is stale: {text}"
     return Fault(at or shown, 0, message, f"make it again: verifolio run {experiment.name}")
 
 

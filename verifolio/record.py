@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.files import sha256_of
@@ -93,7 +93,7 @@ class Run:
         *,
         unit: str,
         label: Words,
-        better: str = "none",
+        better: Literal["higher", "lower", "none"] = "none",
         n: int | None = None,
         ci: tuple[float, float] | None = None,
         ci_method: str = "",

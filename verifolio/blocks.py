@@ -1,0 +1,201 @@
+"""The `:::` blocks that show evidence: tables, charts, quoted code and exercises."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from verifolio.bind import Block, bind_inline, check_claim
+from verifolio.charts import chart_data, render_svg
+from verifolio.errors import AuthorError, did_you_mean
+from verifolio.expressions import Ref, find_table
+from verifolio.page import Page
+from verifolio.quote import quote_code
+from verifolio.results import Cell, Column, Result
+from verifolio.units import format_value
+from verifolio.words import say
+
+
+def table_block(page: Page, block: Block) -> str:
+    """`::: table project.experiment.table` with `columns:`, `rows:` and `caption:` to choose and explain."""
+    _known(block, {"columns", "rows", "caption"})
+    result, key = _target(page, block, "table")
+    table = find_table(result, key)
+    ref = Ref(result.name, "table", key)
+    page.evidence.used.append(ref)
+    page.bound.append(f"table {block.target} {block.body.get('columns', '')} {block.body.get('rows', '')}")
+    stale = page.doubt(block.line, (ref,))
+    columns = _chosen(block, "columns", {column.key: column for column in table.columns})
+    first = table.columns[0].key
+    rows = _chosen(block, "rows", {_name(row[first]): row for row in table.rows})
+    lines = ["| " + " | ".join(column.label[page.lang] for column in columns) + " |"]
+    lines.append("|" + "|".join(" ---: " if column.unit else " --- " for column in columns) + "|")
+    for row in rows:
+        lines.append(
+            "| " + " | ".join(cell_text(row[column.key], column, page.lang) for column in columns) + " |"
+        )
+    caption = bind_inline(str(block.body.get("caption", "")), page, block.line)
+    state = " vf-stale" if stale else ""
+    parts = [f'<div class="vf-table{state}" markdown>', ""]
+    parts += [caption, "{ .vf-caption }", ""] if caption else []
+    return "\n".join([*parts, *lines, "", _source(page, ref), "", "</div>"])
+
+
+def chart_block(page: Page, block: Block) -> str:
+    """`::: chart project.experiment.chart` with `title:`, `claim:` (guards the title) and `alt:`."""
+    _known(block, {"title", "claim", "alt"})
+    result, key = _target(page, block, "chart")
+    if key not in result.charts:
+        raise AuthorError(f"{result.name} has no chart ‘{key}’", hint=did_you_mean(key, list(result.charts)))
+    for word, why in (
+        ("alt", "what a reader who cannot see it should know"),
+        ("title", "what it shows, as a finding"),
+    ):
+        if not str(block.body.get(word) or "").strip():
+            raise AuthorError(f"chart {block.target} has no {word} text", hint=f"add {word}: {why}")
+    ref = Ref(result.name, "chart", key)
+    page.evidence.used.append(ref)
+    page.bound.append(f"chart {block.target}")
+    stale = page.doubt(block.line, (ref,))
+    if claim := str(block.body.get("claim") or ""):
+        check_claim(claim, page, block.line)
+    title = bind_inline(str(block.body["title"]), page, block.line, plain=True)
+    alt = html.escape(bind_inline(str(block.body["alt"]), page, block.line, plain=True), quote=True)
+    chart = result.charts[key]
+    cache = page.evidence.portfolio.root / "build" / "cache" / "charts"
+    drawings = [
+        f'<div class="vf-chart-{size}" role="img" aria-label="{alt}" markdown="0">'
+        f"{render_svg(chart, page.lang, size, cache)}</div>"
+        for size in ("wide", "narrow")
+    ]
+    anchor = f"chart-{result.project}-{result.experiment}-{key}"
+    state = " vf-stale" if stale else ""
+    data = data_table(page, result, key)
+    return "\n".join(
+        [
+            f'<figure class="vf-chart{state}" id="{anchor}" markdown="1">',
+            f'<figcaption markdown="0">{html.escape(title)}</figcaption>',
+            *drawings,
+            f'<details class="vf-data" markdown="0"><summary>{say("data", page.lang)}</summary>{data}</details>',
+            "",
+            _source(page, ref),
+            "",
+            "</figure>",
+        ]
+    )
+
+
+def data_table(page: Page, result: Result, key: str) -> str:
+    """A chart's data as an HTML table."""
+    titles, rows, cut = chart_data(result.charts[key], page.lang)
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{_datum(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    more = f'<tr><td colspan="{len(titles)}">…</td></tr>' if cut else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}{more}</tbody></table>"
+
+
+def code_block(page: Page, block: Block) -> str:
+    """`::: code path.py#symbol` quotes the project's own code; `lines:` picks within the symbol."""
+    _known(block, {"lines", "caption"})
+    quote = quote_code(page.evidence.portfolio.root, block.target, str(block.body.get("lines", "")))
+    page.quoted.append(f"{block.target} {block.body.get('lines', '')}")
+    label = f"{quote.path}#{quote.symbol}" if quote.symbol else quote.path
+    url = page.site.source_url(quote.path, quote.first_line, quote.last_line)
+    link = f'<a href="{url}">{label}</a>' if url else f"<span>{label}</span>"
+    fence = "````" if "```" in quote.text else "```"
+    return "\n".join(
+        [
+            '<figure class="vf-code" markdown>',
+            f"<figcaption>{link}</figcaption>",
+            "",
+            f'{fence}{{ .{quote.language} linenums="{quote.first_line}" }}',
+            quote.text,
+            fence,
+            "",
+            "</figure>",
+        ]
+    )
+
+
+def exercise_block(page: Page, block: Block) -> str:
+    """`::: exercise` with `question:` and `solution:`, which stays hidden until asked for."""
+    _known(block, {"question", "solution"})
+    for word in ("question", "solution"):
+        if not block.body.get(word):
+            raise AuthorError(f"an exercise needs its {word}")
+    question = bind_inline(str(block.body["question"]), page, block.line)
+    solution = bind_inline(str(block.body["solution"]), page, block.line)
+    return "\n".join(
+        [
+            '<div class="vf-exercise" markdown>',
+            "",
+            f"**{say('exercise', page.lang)}** {question}",
+            "",
+            f"<details markdown><summary>{say('solution', page.lang)}</summary>",
+            "",
+            solution,
+            "",
+            "</details>",
+            "",
+            "</div>",
+        ]
+    )
+
+
+def cell_text(cell: Cell, column: Column, lang: str) -> str:
+    """A cell as a reader of `lang` sees it, safe inside a Markdown table."""
+    if cell is None:
+        return say("not_applicable", lang)
+    if isinstance(cell, dict):
+        cell = cell[lang]
+    if isinstance(cell, str) or not column.unit:
+        return html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
+    return format_value(cell, column.unit, lang)
+
+
+def _target(page: Page, block: Block, kind: str) -> tuple[Result, str]:
+    parts = block.target.split(".")
+    if len(parts) != 3:
+        raise AuthorError(f"‘{block.target}’ is not a {kind}", hint=f"project.experiment.{kind}")
+    return page.evidence.result(".".join(parts[:2])), parts[2]
+
+
+def _chosen(block: Block, name: str, known: dict[str, Any]) -> list[Any]:
+    wanted = block.body.get(name)
+    if wanted is None:
+        return list(known.values())
+    if not isinstance(wanted, list):
+        raise AuthorError(f"{name}: a list belongs there", hint=f"{name}: [{', '.join(list(known)[:3])}]")
+    for word in wanted:
+        if str(word) not in known:
+            raise AuthorError(
+                f"{block.target} has no {name.rstrip('s')} ‘{word}’",
+                hint=did_you_mean(str(word), list(known)),
+            )
+    return [known[str(word)] for word in wanted]
+
+
+def _name(cell: Cell) -> str:
+    return str(cell.get("en")) if isinstance(cell, dict) else str(cell)
+
+
+def _known(block: Block, keys: set[str]) -> None:
+    for key in block.body:
+        if key not in keys:
+            raise AuthorError(
+                f"::: {block.kind} has no key ‘{key}’", hint=did_you_mean(str(key), sorted(keys))
+            )
+
+
+def _source(page: Page, ref: Ref) -> str:
+    return (
+        f"[{say('receipt', page.lang)} · {ref.experiment}]({page.link(page.receipt(ref))})\n{{ .vf-source }}"
+    )
+
+
+def _datum(cell: Any) -> str:
+    if cell is None:
+        return "—"
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1e5 else f"{cell:,.0f}"
+    return html.escape(str(cell))

@@ -1,0 +1,178 @@
+"""Vega-Lite specifications as inline SVG that follows the page's colours, with the data as a table.
+
+Colours in a specification are sentinels; here they become CSS variables, so one SVG serves light and
+dark. Two widths are drawn, because a chart that is only shrunk cannot be read on a phone.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from verifolio.errors import AuthorError
+from verifolio.files import write_atomic
+from verifolio.results import Chart, Words
+
+WIDTHS = {"wide": 660, "narrow": 330}
+MAX_ROWS = 300
+VARIABLES = {
+    "#1a1a1a": "--vf-ink", "#6b6b6b": "--vf-muted", "#d9d9d9": "--vf-grid", "#ffffff": "--vf-paper",
+    "#0b5fff": "--vf-accent", "#0072b2": "--vf-c1", "#e69f00": "--vf-c2", "#009e73": "--vf-c3",
+    "#cc79a7": "--vf-c4", "#56b4e9": "--vf-c5", "#d55e00": "--vf-c6",
+}  # fmt: skip
+_AXIS = {
+    "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "tickColor": "#6b6b6b", "domainColor": "#6b6b6b",
+    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal",
+}  # fmt: skip
+_CONFIG = {
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS,
+    "legend": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
+               "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2},
+    "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
+    "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
+    "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
+}  # fmt: skip
+_RENDERER = "3"  # part of the cache's key: raise it when the code below draws differently
+
+
+def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
+    """One drawing, from the cache when nothing about it changed."""
+    spec = _prepared(chart, lang, WIDTHS[size])
+    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
+    name = hashlib.sha256(f"{_RENDERER} {_engine_version()} {text}".encode()).hexdigest()[:24]
+    path = cache / f"{name}.svg"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    import vl_convert
+
+    try:
+        drawn = vl_convert.vegalite_to_svg(vl_spec=spec)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise AuthorError(
+            f"Vega-Lite cannot draw the chart: {reason}", hint="mend the specification in the project"
+        ) from None
+    svg = _adapted(drawn, name[:8])
+    write_atomic(path, svg)
+    return svg
+
+
+def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], bool]:
+    """Column titles, rows, and whether rows were left out (above MAX_ROWS)."""
+    spec = _translated(chart.spec, chart.words, lang)
+    titles = _field_titles(spec)
+    rows = _data_rows(spec)
+    if not rows:
+        raise AuthorError("the chart carries no data", hint="give Altair the data inline")
+    fields = [name for name in titles if any(name in row for row in rows)] or list(rows[0])
+    cells = [[row.get(name) for name in fields] for row in rows[:MAX_ROWS]]
+    return [titles.get(name) or name for name in fields], cells, len(rows) > MAX_ROWS
+
+
+def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
+    spec = _translated(chart.spec, chart.words, lang)
+    spec = {key: value for key, value in spec.items() if key != "title"}
+    if spec.get("width") in (None, "container"):
+        spec["width"] = width
+        spec["autosize"] = {"type": "fit", "contains": "padding"}
+    spec["padding"] = 2
+    own = {key: value for key, value in spec.get("config", {}).items() if key not in ("view", "background")}
+    spec["config"] = {**own, **_CONFIG}
+    return spec
+
+
+def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:
+    if isinstance(node, dict):
+        return {key: _translated(value, words, lang) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_translated(value, words, lang) for value in node]
+    if isinstance(node, str) and node.startswith("@"):
+        if node not in words:
+            raise AuthorError(f"the chart uses the word {node} but gives no translation for it")
+        return words[node][lang]
+    if isinstance(node, str) and "@" in node:
+        # tokens inside Vega expressions, such as datum.method == '@lora'
+        return re.sub(
+            r"@[a-z][a-z0-9_]*", lambda hit: words.get(hit.group(), {}).get(lang, hit.group()), node
+        )
+    return node
+
+
+def _adapted(svg: str, prefix: str) -> str:
+    """Colours as variables, the page's font, ids of its own, a box that scales."""
+    svg = svg[svg.index("<svg") :]
+    size = re.search(r'<svg[^>]*\bwidth="([\d.]+)"[^>]*\bheight="([\d.]+)"', svg)
+    for colour, variable in VARIABLES.items():
+        svg = re.sub(re.escape(colour), f"var({variable})", svg, flags=re.IGNORECASE)
+    svg = re.sub(r' font-family="[^"]*"', "", svg)
+    svg = re.sub(r'\b(id="|url\(#)', lambda hit: f"{hit.group()}{prefix}-", svg)
+    svg = re.sub(r' (?:aria-[a-z]+|role|xmlns:xlink|aria-roledescription)="[^"]*"', "", svg)
+    svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
+    svg = svg.replace("\n", " ")
+    if size:
+        svg = svg.replace(
+            "<svg",
+            f'<svg style="max-width:{float(size.group(1)):.0f}px" aria-hidden="true" focusable="false"',
+            1,
+        )
+    return svg
+
+
+def _field_titles(node: Any) -> dict[str, str]:
+    """Encoded field → the title that a reader sees, in the order of the specification."""
+    titles: dict[str, str] = {}
+    if isinstance(node, dict):
+        field = node.get("field")
+        if isinstance(field, str):
+            title = (
+                node.get("title")
+                or (node.get("axis") or {}).get("title")
+                or (node.get("legend") or {}).get("title")
+            )
+            if title:
+                titles[field] = title
+            else:
+                titles.setdefault(field, "")
+        for key, value in node.items():
+            if key not in ("data", "datasets"):
+                for name, title in _field_titles(value).items():
+                    if title or name not in titles:
+                        titles[name] = title
+    elif isinstance(node, list):
+        for value in node:
+            for name, title in _field_titles(value).items():
+                if title or name not in titles:
+                    titles[name] = title
+    return titles
+
+
+def _data_rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for values in spec.get("datasets", {}).values():
+        rows += [row for row in values if row not in rows]
+    pending: list[Any] = [spec]
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, dict):
+            data = node.get("data")
+            if isinstance(data, dict) and isinstance(data.get("values"), list):
+                rows += [row for row in data["values"] if isinstance(row, dict) and row not in rows]
+            pending += [
+                value
+                for key, value in node.items()
+                if key in ("layer", "hconcat", "vconcat", "concat", "spec")
+            ]
+        elif isinstance(node, list):
+            pending += node
+    return rows
+
+
+@functools.cache
+def _engine_version() -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version("vl-convert-python")

@@ -1,0 +1,177 @@
+"""Demos as `demos/<slug>/demo.yml` declares them, and their place in a page: the ladder's rungs.
+
+Knows the shape of a declaration, nothing of any demo. The recorded rung is a table of a result, so
+that it is as fresh, checked and receipted as any number.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from verifolio.bind import Block
+from verifolio.errors import AuthorError, did_you_mean
+from verifolio.expressions import Ref, find_table
+from verifolio.files import read_yaml
+from verifolio.page import Page
+from verifolio.results import Cell, Words
+from verifolio.units import format_value
+from verifolio.words import say
+
+
+class Recorded(msgspec.Struct, forbid_unknown_fields=True):
+    """Which table holds the recorded outputs, and what its columns mean."""
+
+    table: str
+    input: str
+    label: str
+    score: str
+    effects: str = ""
+    truth: str = ""
+
+
+class Demo(msgspec.Struct, forbid_unknown_fields=True):
+    """A demo's declaration."""
+
+    title: Words
+    summary: Words
+    good_at: Words
+    bad_at: Words
+    project: str
+    recorded: Recorded
+    app: str = "app.py"
+    port: int = 7860
+
+
+def read_demos(root: Path) -> dict[str, Demo]:
+    """All declared demos by slug."""
+    demos = {}
+    for path in sorted(root.glob("demos/*/demo.yml")):
+        stat = path.stat()
+        demos[path.parent.name] = _read(
+            path, path.relative_to(root).as_posix(), stat.st_mtime_ns, stat.st_size
+        )
+    return demos
+
+
+def demo_block(page: Page, block: Block) -> str:
+    """`::: demo classifier` embeds a demo: recorded outputs first, then the live rungs."""
+    demos = read_demos(page.evidence.portfolio.root)
+    if block.target not in demos:
+        raise AuthorError(f"no demo ‘{block.target}’", hint=did_you_mean(block.target, list(demos)))
+    page.bound.append(f"demo {block.target}")
+    return render_demo(page, block.target, demos[block.target], block.line)
+
+
+def demo_state(page: Page, demo: Demo) -> str:
+    """The state of the result that a demo's recorded outputs come from."""
+    experiment = demo.recorded.table.rpartition(".")[0]
+    page.evidence.result(experiment)
+    return page.evidence.state(experiment)
+
+
+def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
+    """The demo's frame with its recorded outputs in HTML: useful without any script."""
+    lang = page.lang
+    experiment, _, key = demo.recorded.table.rpartition(".")
+    result = page.evidence.result(experiment)
+    table = find_table(result, key)
+    known = [column.key for column in table.columns]
+    for column in (demo.recorded.input, demo.recorded.label, demo.recorded.score):
+        if column not in known:
+            where = f"demos/{slug}/demo.yml"
+            raise AuthorError(
+                f"{demo.recorded.table} has no column ‘{column}’",
+                path=where,
+                hint=did_you_mean(column, known),
+            )
+    ref = Ref(experiment, "table", key)
+    page.evidence.used.append(ref)
+    page.doubt(line, (ref,))
+    examples = "".join(
+        _example(demo.recorded, row, slug, lang, first=number == 0) for number, row in enumerate(table.rows)
+    )
+    title_id = f"demo-{slug}-title"
+    live = page.site.live.get(slug)
+    if live:
+        rung = (
+            f'<p>{say("live_local_note", lang)}</p><p><a class="vf-button vf-demo-live" href="{html.escape(live)}" '
+            f'data-back="{say("live_back", lang)}">{say("live_local", lang)}</a></p>'
+        )
+    else:
+        rung = f"<p>{say('live_later', lang)}</p>"
+    return "\n".join(
+        [
+            f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}" markdown="1">',
+            f'<header class="vf-demo-head" markdown="0"><h3 id="{title_id}">{html.escape(demo.title[lang])}</h3>'
+            f"<p>{html.escape(demo.summary[lang])}</p><dl><dt>{say('good_at', lang)}</dt><dd>{html.escape(demo.good_at[lang])}</dd>"
+            f"<dt>{say('bad_at', lang)}</dt><dd>{html.escape(demo.bad_at[lang])}</dd></dl></header>",
+            f'<div class="vf-demo-recorded" markdown="0"><p class="vf-demo-note">{say("recorded_note", lang)}</p>{examples}</div>',
+            f'<div class="vf-demo-rungs" markdown="0">{rung}</div>',
+            "",
+            f"[{say('receipt', lang)} · {experiment}]({page.link(page.receipt(ref))})\n{{ .vf-source }}",
+            "",
+            "</section>",
+        ]
+    )
+
+
+def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, first: bool) -> str:
+    text, label = _words(row[roles.input], lang), _words(row[roles.label], lang)
+    score = row[roles.score]
+    if not isinstance(score, int | float):
+        raise AuthorError(f"{roles.table}: {roles.score} holds {score!r}, not a number")
+    effects: list[tuple[str, float]] = (
+        json.loads(str(row.get(roles.effects) or "[]")) if roles.effects else []
+    )
+    marked = _mark_words(text, effects, lang)
+    summary = text if len(text) <= 60 else text[:60].rstrip() + "…"
+    opened = " open" if first else ""
+    shown = format_value(score, "ratio", lang)
+    truth = (
+        f'<span class="vf-demo-truth">{html.escape(_words(row[roles.truth], lang))}</span>'
+        if roles.truth
+        else ""
+    )
+    return (
+        f'<details class="vf-demo-example" name="demo-{slug}"{opened}><summary lang="en">{html.escape(summary)}</summary>'
+        f'<blockquote class="vf-demo-input" lang="en">{marked}</blockquote>'
+        f'<div class="vf-demo-output"><strong>{html.escape(label)}</strong>'
+        f'<meter min="0" max="1" value="{score:.3f}" aria-label="{say("confidence", lang)}">{shown}</meter>'
+        f"<span>{shown}</span>{truth}</div></details>"
+    )
+
+
+def _mark_words(text: str, effects: list[tuple[str, float]], lang: str) -> str:
+    """The input with the words that moved the verdict marked, each with its effect as a title."""
+    out, at = [], 0
+    for word, effect in effects:
+        found = text.find(word, at)
+        if found < 0 or abs(effect) < 0.15:
+            continue
+        kind = "vf-pos" if effect > 0 else "vf-neg"
+        out.append(html.escape(text[at:found]))
+        out.append(
+            f'<mark class="{kind}" title="{say("effects", lang)}: {effect:+.2f}">{html.escape(word)}</mark>'
+        )
+        at = found + len(word)
+    return "".join(out) + html.escape(text[at:])
+
+
+def _words(cell: Cell, lang: str) -> str:
+    return cell[lang] if isinstance(cell, dict) else str(cell)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, shown: str, _mtime: int, _size: int) -> Demo:
+    try:
+        found: Any = msgspec.convert(read_yaml(path, shown=shown), Demo)
+    except msgspec.ValidationError as error:
+        raise AuthorError(str(error), path=shown) from None
+    assert isinstance(found, Demo)
+    return found

@@ -1,0 +1,60 @@
+"""All results of a portfolio with their states: what binding looks things up in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifolio.errors import AuthorError, Fault, did_you_mean
+from verifolio.expressions import Quantity, Ref, evaluate
+from verifolio.freshness import Freshness, State, check_freshness
+from verifolio.portfolio import Portfolio, read_portfolio
+from verifolio.results import Result
+
+
+@dataclass
+class Evidence:
+    """Looks results up for one page and remembers what the page rests on."""
+
+    portfolio: Portfolio
+    states: dict[str, Freshness]
+    used: list[Ref] = field(default_factory=list)
+
+    def for_page(self) -> Evidence:
+        return Evidence(self.portfolio, self.states)
+
+    def result(self, name: str) -> Result:
+        """The result of an experiment, or an AuthorError that says why there is none."""
+        if name not in self.states:
+            project, _, experiment = name.partition(".")
+            known = [key.partition(".")[2] for key in self.states if key.startswith(f"{project}.")]
+            if not known:
+                projects = sorted(self.portfolio.projects)
+                raise AuthorError(f"no project ‘{project}’", hint=did_you_mean(project, projects))
+            raise AuthorError(
+                f"no experiment ‘{experiment}’ in {project}", hint=did_you_mean(experiment, known)
+            )
+        one = self.states[name]
+        if one.result is None:
+            raise AuthorError(
+                f"the result of {name} is {one.state}: {one.reasons[0].message}", hint=one.reasons[0].hint
+            )
+        return one.result
+
+    def evaluate(self, text: str) -> Quantity:
+        quantity = evaluate(text, self.result)
+        self.used += quantity.refs
+        return quantity
+
+    def state(self, name: str) -> State:
+        return self.states[name].state
+
+    def doubts(self, name: str) -> list[Fault]:
+        """Why the result must not be shown as true: empty when it is fresh."""
+        return self.states[name].reasons if self.states[name].state != "fresh" else []
+
+
+def gather_evidence(root: Path) -> Evidence:
+    """Read all declarations and results below `root`."""
+    portfolio = read_portfolio(root)
+    return Evidence(portfolio, check_freshness(portfolio))

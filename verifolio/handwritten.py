@@ -1,0 +1,58 @@
+"""Finds numbers typed by hand that look like a metric of the page.
+
+`{{literal 91 %}}` says that a number is not one. Code, links, headings' anchors and HTML are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verifolio.errors import Fault
+from verifolio.page import Page
+from verifolio.results import Metric
+
+_LEFT_ALONE = re.compile(
+    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[^>]*>|\]\([^)]*\)|https?://\S+|^:::.*?^:::\s*$",
+    re.DOTALL | re.MULTILINE,
+)
+_NUMBER = re.compile(r"(?<![\w.,])[-−+]?\d[\d,]*(?:\.\d+)?(?:\s*[%％])?(?![\w]*\d)")
+
+
+def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Fault]:
+    """Faults for numbers in prose that equal a metric of a result that the page binds."""
+    experiments = sorted({ref.experiment for ref in page.evidence.used})
+    forms: dict[str, str] = {}
+    for name in experiments:
+        result = page.evidence.states[name].result
+        for key, metric in result.metrics.items() if result else ():
+            for form in _forms(metric):
+                forms.setdefault(form, f"{name}.{key}")
+    faults = []
+    visible = _LEFT_ALONE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
+    for number, line in enumerate(visible.split("\n"), first_line):
+        for found in _NUMBER.finditer(line):
+            form = re.sub(r"[\s,+]", "", found.group()).replace("％", "%").replace("−", "-")
+            if form in forms:
+                key = forms[form]
+                message = f"‘{found.group().strip()}’ is typed by hand and looks like {key}"
+                hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {found.group().strip()}}}}}"
+                faults.append(Fault(page.source, number, message, hint))
+    return faults
+
+
+def _forms(metric: Metric) -> set[str]:
+    """The ways in which an author would type the value, with three significant figures or more."""
+    value = float(metric.value)
+    if metric.unit == "ratio":
+        forms = {f"{100 * value:.{digits}f}{percent}" for digits in (1, 2) for percent in ("", "%")}
+        forms |= {f"{value:.{digits}f}" for digits in (3, 4)} | {f"{100 * value:.0f}%"}
+    elif value == int(value):
+        forms = {f"{value:.0f}"}
+    else:
+        forms = {f"{value:.{digits}f}" for digits in (1, 2, 3)}
+    return {
+        form
+        for form in forms
+        if len(re.sub(r"\D", "", form).lstrip("0")) >= 3
+        or (form.endswith("%") and "." not in form and len(form) > 2)
+    }

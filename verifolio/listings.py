@@ -1,0 +1,142 @@
+"""The `:::` blocks that list what the portfolio has: weeks, posts, projects, demos, receipts."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from verifolio.bind import Block, BlockHandler, bind_inline
+from verifolio.blocks import chart_block, code_block, exercise_block, table_block
+from verifolio.demos import demo_block, demo_state, read_demos
+from verifolio.page import Page
+from verifolio.portfolio import Project
+from verifolio.posts import Post, Week
+from verifolio.receipts import list_receipts, receipt_path
+from verifolio.words import say
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What lists can show: the posts of one language, newest first, and the weeks."""
+
+    posts: list[Post]
+    weeks: list[Week]
+
+    def handlers(self) -> dict[str, BlockHandler]:
+        """Every block that a page may use."""
+        return {
+            "table": table_block,
+            "chart": chart_block,
+            "code": code_block,
+            "exercise": exercise_block,
+            "demo": demo_block,
+            "weeks": self._weeks,
+            "posts": self._posts,
+            "projects": _projects,
+            "demos": _demos,
+            "receipts": lambda page, block: list_receipts(page.evidence, page.lang, page),
+        }
+
+    def of_week(self, week: int) -> Post | None:
+        return next((post for post in self.posts if post.meta.week == week and not post.meta.draft), None)
+
+    def _weeks(self, page: Page, block: Block) -> str:
+        tiles = []
+        for week in self.weeks:
+            post = self.of_week(week.week)
+            state = "published" if post else "planned"
+            title = html.escape(week.title[page.lang])
+            inner = f"[{title}]({page.link(post.staged)})" if post else title
+            tiles.append(
+                f'<li class="vf-week" data-state="{state}" markdown="span"><span class="vf-week-number">'
+                f"{say('week', page.lang, week.week)}</span> {inner} "
+                f'<span class="vf-state vf-{"fresh" if post else "planned"}">{say(state, page.lang)}</span></li>'
+            )
+        return "\n".join(['<ol class="vf-weeks" markdown="1">', *tiles, "</ol>"])
+
+    def _posts(self, page: Page, block: Block) -> str:
+        shown = [post for post in self.posts if not post.meta.draft][: int(block.target or 5)]
+        items = [
+            f'<li class="vf-post" markdown="span"><time datetime="{post.meta.date}">{post.meta.date}</time> '
+            f"[{plain_title(page, post)}]({page.link(post.staged)}) "
+            f"<span>{html.escape(plain_description(page, post))}</span></li>"
+            for post in shown
+        ]
+        return (
+            "\n".join(['<ul class="vf-posts" markdown="1">', *items, "</ul>"])
+            if items
+            else say("none_yet", page.lang)
+        )
+
+
+def plain_title(page: Page, post: Post) -> str:
+    return bind_inline(post.meta.title, _scratch(page, post), 1, plain=True)
+
+
+def plain_description(page: Page, post: Post) -> str:
+    return bind_inline(post.meta.description, _scratch(page, post), 1, plain=True)
+
+
+def _scratch(page: Page, post: Post) -> Page:
+    """A post's words shown elsewhere: its faults are reported at the post, not again here."""
+    return Page(post.source, page.path, page.lang, page.evidence.for_page(), page.site)
+
+
+def _projects(page: Page, block: Block) -> str:
+    items = []
+    for project in page.evidence.portfolio.projects.values():
+        title = f"[{project.entry.title[page.lang]}]({page.link(f'projects/{project.slug}.md')})"
+        weeks = ", ".join(say("week", page.lang, week) for week in project.entry.weeks)
+        items.append(
+            f'<li class="vf-project" markdown="span">{title} <span class="vf-project-weeks">{weeks}</span> '
+            f"<span>{html.escape(project.entry.summary[page.lang])}</span></li>"
+        )
+    return "\n".join(['<ul class="vf-projects" markdown="1">', *items, "</ul>"])
+
+
+def _demos(page: Page, block: Block) -> str:
+    items = []
+    for slug, demo in read_demos(page.evidence.portfolio.root).items():
+        state = demo_state(page, demo)
+        items.append(
+            f'<li markdown="span">[{demo.title[page.lang]}]({page.link(f"demos/{slug}.md")}) '
+            f"<span>{html.escape(demo.summary[page.lang])}</span> "
+            f'<span class="vf-state vf-{state}">{say(state, page.lang)}</span></li>'
+        )
+    return "\n".join(['<ul class="vf-demos" markdown="1">', *items, "</ul>"])
+
+
+def render_project(page: Page, project: Project, shelf: Shelf) -> str:
+    """A project's page: what it is, its experiments with their states, its posts and demos."""
+    lang, entry = page.lang, project.entry
+    rows = [
+        f"| {say('experiments', lang)} | {say('state', lang)} | {say('source_code', lang)} |",
+        "| --- | --- | --- |",
+    ]
+    for experiment in project.experiments.values():
+        one = page.evidence.states[experiment.name]
+        title = experiment.entry.title[lang]
+        shown = f"[{title}]({page.link(receipt_path(experiment.name))})" if one.result else title
+        module = experiment.entry.run.partition(":")[0].replace(".", "/") + ".py"
+        url = page.site.source_url(module)
+        code = f"[`{module}`]({url})" if url else f"`{module}`"
+        rows.append(
+            f'| {shown} | <span class="vf-state vf-{one.state}">{say(one.state, lang)}</span> | {code} |'
+        )
+    posts = [post for post in shelf.posts if post.meta.week in entry.weeks]
+    lines = [
+        "---", f'title: "{entry.title[lang]}"', "---", "", f"# {entry.title[lang]}", "", entry.summary[lang], "",
+        f"## {say('experiments', lang)}", "", '<div class="vf-table" markdown>', "", *rows, "", "</div>", "",
+    ]  # fmt: skip
+    if posts:
+        lines += [f"## {say('posts', lang)}", ""]
+        lines += [f"- [{plain_title(page, post)}]({page.link(post.staged)})" for post in posts] + [""]
+    demos = [
+        (slug, demo)
+        for slug, demo in read_demos(page.evidence.portfolio.root).items()
+        if demo.project == project.slug
+    ]
+    if demos:
+        lines += [f"## {say('demo', lang)}", ""]
+        lines += [f"- [{demo.title[lang]}]({page.link(f'demos/{slug}.md')})" for slug, demo in demos] + [""]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""A post as staged: its front matter for the blog engine, its bound body, and the tail that proves it."""
+
+from __future__ import annotations
+
+import html
+
+import yaml
+
+from verifolio.bind import BlockHandler, bind_inline, bind_text
+from verifolio.errors import AuthorError, Fault
+from verifolio.handwritten import find_handwritten
+from verifolio.page import Page
+from verifolio.posts import Post
+from verifolio.receipts import receipt_path, render_cards
+from verifolio.words import say
+
+
+def render_post(
+    page: Page, post: Post, handlers: dict[str, BlockHandler], neighbours: tuple[Post | None, Post | None]
+) -> str:
+    """The staged Markdown of one post; faults are noted on the page."""
+    title = bind_inline(post.meta.title, page, 1, plain=True)
+    description = bind_inline(post.meta.description, page, 1, plain=True)
+    body = bind_text(post.body, page, handlers, first_line=post.first_line)
+    page.faults += find_handwritten(post.body, page, first_line=post.first_line)
+    head = {
+        "title": title,
+        "description": description,
+        "date": {"created": post.meta.date, **({"updated": post.meta.updated} if post.meta.updated else {})},
+        "slug": post.meta.slug,
+        "categories": post.meta.categories,
+        "tags": post.meta.tags,
+        **({"draft": True} if post.meta.draft else {}),
+    }
+    front = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=1000)
+    opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"
+    return f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
+
+
+def _tail(page: Page, post: Post, title: str, neighbours: tuple[Post | None, Post | None]) -> str:
+    lang = page.lang
+    lines: list[str] = []
+    if post.meta.notebook:
+        notebook = post.meta.notebook.rpartition("/")[2]
+        path = page.evidence.portfolio.root / post.meta.notebook
+        if path.exists():
+            lines += [
+                f"## {say('notebook', lang)}",
+                "",
+                f"[{notebook}]({page.link(f'notebooks/{notebook}')})",
+                "",
+            ]
+        else:
+            page.faults.append(
+                Fault(post.source, 1, f"notebook {post.meta.notebook} is missing", "verifolio run makes it")
+            )
+    experiments = list(dict.fromkeys(ref.experiment for ref in page.evidence.used))
+    if experiments:
+        lines += [f"## {say('receipts_of_page', lang)}", "", '<ul class="vf-receipts" markdown="1">']
+        for name in experiments:
+            try:
+                label, state = page.evidence.result(name).title[lang], page.evidence.state(name)
+            except AuthorError:
+                continue  # already reported where it is bound
+            lines.append(
+                f'<li markdown="span">[{label}]({page.link(receipt_path(name))}) <code>{name}</code> '
+                f'<span class="vf-state vf-{state}">{say(state, lang)}</span></li>'
+            )
+        lines += ["</ul>", ""]
+    lines += [f"## {say('cite', lang)}", "", _citation(page, post, title), ""]
+    lines += _neighbours(page, neighbours)
+    return "\n".join(lines)
+
+
+def _citation(page: Page, post: Post, title: str) -> str:
+    site = page.site
+    author = site.author.get(page.lang) or site.name[page.lang]
+    prefix = "" if page.lang == "zh" else f"{page.lang}/"
+    url = f"{site.url.rstrip('/')}/{prefix}blog/{post.meta.slug}/" if site.url else f"blog/{post.meta.slug}/"
+    lines = [
+        f"@misc{{verifolio-{post.meta.slug},",
+        f"  author = {{{author}}},",
+        f"  title  = {{{title}}},",
+        f"  year   = {{{post.meta.date.year}}},",
+        f"  month  = {{{post.meta.date.month}}},",
+        f"  url    = {{{url}}}",
+        "}",
+    ]
+    return "\n".join(["```bibtex", *lines, "```"])
+
+
+def _neighbours(page: Page, neighbours: tuple[Post | None, Post | None]) -> list[str]:
+    links = []
+    for word, post in zip(("previous_week", "next_week"), neighbours, strict=True):
+        if post:
+            links.append(
+                f"[{say(word, page.lang)}：{html.escape(post.meta.title)}]({page.link(post.staged)})"
+            )
+    return (
+        ['<nav class="vf-weeks-nav" markdown="1">', "", " · ".join(links), "", "</nav>", ""] if links else []
+    )

@@ -1,0 +1,164 @@
+"""Posts: `blog/<folder>/{zh,en}.md` with front matter, in pairs that say the same."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from verifolio.errors import AuthorError, Fault, did_you_mean
+from verifolio.files import parse_yaml, read_yaml
+from verifolio.portfolio import LANGS
+from verifolio.results import Words
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+class FrontMatter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What stands between the `---` lines of a post."""
+
+    title: str
+    description: str
+    date: datetime.date
+    slug: str
+    week: int | None = None
+    categories: list[str] = []
+    tags: list[str] = []
+    notebook: str = ""
+    demo: str = ""
+    updated: datetime.date | None = None
+    draft: bool = False
+
+
+class Week(msgspec.Struct, forbid_unknown_fields=True):
+    """A week of the road map, in blog/weeks.yml."""
+
+    week: int
+    title: Words
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post in one language; `first_line` is where its body starts in the file."""
+
+    source: str
+    lang: str
+    meta: FrontMatter
+    body: str
+    first_line: int
+
+    @property
+    def staged(self) -> str:
+        return f"blog/posts/{self.meta.slug}.md"
+
+
+def split_front_matter(text: str, source: str) -> tuple[dict[str, Any], str, int]:
+    """(front matter, body, first line of the body); a page without front matter gets {}."""
+    if not text.startswith("---\n"):
+        return {}, text, 1
+    end = text.find("\n---", 3)
+    if end < 0:
+        raise AuthorError("front matter is not closed", path=source, line=1, hint="end it with a line ---")
+    head, body = text[4 : end + 1], text[text.find("\n", end + 1) + 1 :]
+    meta = parse_yaml(head, path=source, first_line=2) or {}
+    if not isinstance(meta, dict):
+        raise AuthorError("front matter is not a list of keys", path=source, line=2)
+    return meta, body, text[: len(text) - len(body)].count("\n") + 1
+
+
+def read_posts(root: Path) -> tuple[list[Post], list[Fault]]:
+    """All posts of all folders, newest first, and the faults of those that cannot be read."""
+    posts: list[Post] = []
+    faults: list[Fault] = []
+    for folder in sorted(path for path in (root / "blog").glob("*") if path.is_dir()):
+        found = [path for lang in LANGS if (path := folder / f"{lang}.md").exists()]
+        for path in found:
+            try:
+                posts.append(_read_post(root, path))
+            except AuthorError as error:
+                faults += error.faults
+        if found and len(found) < len(LANGS):
+            missing = next(lang for lang in LANGS if not (folder / f"{lang}.md").exists())
+            where = f"{folder.relative_to(root).as_posix()}/{missing}.md"
+            faults.append(
+                Fault(where, 0, "missing translation", f"write it beside {found[0].name}, with the same slug")
+            )
+    posts.sort(key=lambda post: (post.meta.date, post.meta.slug), reverse=True)
+    return posts, faults + _check_slugs(posts)
+
+
+def check_pair(zh: Post, en: Post, bound: dict[str, list[str]], quoted: dict[str, list[str]]) -> list[Fault]:
+    """Two languages, one truth: same slug, date and week, same bindings, same code."""
+    faults = []
+    for name in ("slug", "date", "week", "demo", "notebook"):
+        ours, theirs = getattr(zh.meta, name), getattr(en.meta, name)
+        if ours != theirs:
+            faults.append(
+                Fault(en.source, 1, f"{name} is {theirs}, in {zh.source} it is {ours}", "make them equal")
+            )
+    for what, lists in (("binds", bound), ("quotes", quoted)):
+        for key in sorted(set(lists["zh"]) - set(lists["en"])):
+            faults.append(
+                Fault(
+                    en.source, 0, f"{zh.source} {what} ‘{key}’, this translation does not", "say it in both"
+                )
+            )
+        for key in sorted(set(lists["en"]) - set(lists["zh"])):
+            faults.append(
+                Fault(zh.source, 0, f"{en.source} {what} ‘{key}’, this original does not", "say it in both")
+            )
+    return faults
+
+
+def read_weeks(root: Path) -> list[Week]:
+    """The weeks of the road map; none when the file is missing."""
+    path = root / "blog" / "weeks.yml"
+    if not path.exists():
+        return []
+    try:
+        return msgspec.convert(read_yaml(path, shown="blog/weeks.yml"), list[Week])
+    except msgspec.ValidationError as error:
+        raise AuthorError(str(error), path="blog/weeks.yml") from None
+
+
+def _read_post(root: Path, path: Path) -> Post:
+    source = path.relative_to(root).as_posix()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise AuthorError(f"not UTF-8 text ({error.reason})", path=source) from None
+    meta, body, first_line = split_front_matter(text.replace("\r\n", "\n"), source)
+    known = list(FrontMatter.__struct_fields__)
+    for key in meta:
+        if key not in known:
+            line = next((n for n, one in enumerate(text.split("\n"), 1) if one.startswith(f"{key}:")), 1)
+            raise AuthorError(
+                f"unknown key ‘{key}’ in front matter",
+                path=source,
+                line=line,
+                hint=did_you_mean(str(key), known),
+            )
+    try:
+        front = msgspec.convert(meta, FrontMatter)
+    except msgspec.ValidationError as error:
+        raise AuthorError(f"front matter: {error}", path=source, line=1) from None
+    if not _SLUG.match(front.slug):
+        raise AuthorError(
+            f"slug ‘{front.slug}’", path=source, line=1, hint="lower case letters, digits and hyphens"
+        )
+    return Post(source, path.stem, front, body, first_line)
+
+
+def _check_slugs(posts: list[Post]) -> list[Fault]:
+    faults, seen = [], {}
+    for post in posts:
+        first = seen.setdefault((post.lang, post.meta.slug), post)
+        if first is not post:
+            faults.append(
+                Fault(post.source, 1, f"slug ‘{post.meta.slug}’ is taken by {first.source}", "choose another")
+            )
+    return faults

@@ -1,0 +1,205 @@
+"""Staging: sources and results in, plain Markdown out, for MkDocs or Zensical to build.
+
+Writes below build/docs/<lang> only, only what changed, and removes what no source makes any more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from verifolio.bind import bind_text
+from verifolio.demos import read_demos
+from verifolio.errors import AuthorError, Fault
+from verifolio.evidence import Evidence, gather_evidence
+from verifolio.files import write_error, write_if_changed
+from verifolio.handwritten import find_handwritten
+from verifolio.history import History, read_history
+from verifolio.listings import Shelf, render_project
+from verifolio.page import Page
+from verifolio.portfolio import LANGS
+from verifolio.postpage import render_post
+from verifolio.posts import Post, check_pair, read_posts, read_weeks, split_front_matter
+from verifolio.receipts import receipt_path, render_cards, render_receipt
+from verifolio.site import Site, read_site
+
+
+@dataclass
+class StageReport:
+    """What a staging did: files written, faults found, seconds taken."""
+
+    changed: list[Path] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class _Draft:
+    """One language's staged files before they are written."""
+
+    lang: str
+    pages: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, Path] = field(default_factory=dict)
+
+
+def stage(
+    root: Path,
+    *,
+    langs: Iterable[str] = LANGS,
+    strict: bool = True,
+    live: dict[str, str] | None = None,
+) -> StageReport:
+    """Stage every page. With `strict`, faults stop it before anything is written.
+
+    Without (serve), each fault stands in the page where it happens. `live` names local demos' URLs.
+    """
+    started = time.perf_counter()
+    drafts, faults = compose(root, live=live)
+    if faults and strict:
+        raise AuthorError(faults=faults)
+    report = StageReport(faults=sorted(set(faults)))
+    for draft in drafts:
+        if draft.lang in langs:
+            report.changed += _write(root / "build" / "docs" / draft.lang, draft)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Draft], list[Fault]]:
+    """Everything that staging would write, and all faults; touches nothing but caches."""
+    evidence, site = gather_evidence(root), read_site(root, live)
+    posts, faults = read_posts(root)
+    history, weeks = read_history(root), read_weeks(root)
+    drafts = []
+    post_pages: dict[tuple[str, str], tuple[Post, Page]] = {}
+    for lang in LANGS:
+        draft = _Draft(lang)
+        shelf = Shelf([post for post in posts if post.lang == lang], weeks)
+        for post, page in _stage_posts(draft, shelf, evidence, site):
+            post_pages[post.source.rpartition("/")[0], lang] = (post, page)
+            faults += page.faults
+        for page in _stage_site_pages(root, draft, shelf, evidence, site):
+            faults += page.faults
+        faults += _stage_generated(draft, shelf, evidence, site, history)
+        _collect_assets(root, draft)
+        drafts.append(draft)
+    for (folder, lang), (post, page) in post_pages.items():
+        if lang == "zh" and (folder, "en") in post_pages:
+            other, theirs = post_pages[folder, "en"]
+            bound, quoted = {"zh": page.bound, "en": theirs.bound}, {"zh": page.quoted, "en": theirs.quoted}
+            faults += check_pair(post, other, bound, quoted)
+    return drafts, sorted(set(faults))
+
+
+def _stage_posts(draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site) -> Iterable[tuple[Post, Page]]:
+    weekly = sorted(
+        (post for post in shelf.posts if post.meta.week and not post.meta.draft),
+        key=lambda one: one.meta.week or 0,
+    )
+    for post in shelf.posts:
+        page = Page(post.source, post.staged, draft.lang, evidence.for_page(), site)
+        at = weekly.index(post) if post in weekly else -1
+        before = weekly[at - 1] if at > 0 else None
+        after = weekly[at + 1] if 0 <= at < len(weekly) - 1 else None
+        draft.pages[post.staged] = render_post(page, post, shelf.handlers(), (before, after))
+        if post.meta.notebook and (path := evidence.portfolio.root / post.meta.notebook).exists():
+            draft.copies[f"notebooks/{path.name}"] = path
+        yield post, page
+
+
+def _stage_site_pages(
+    root: Path, draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site
+) -> Iterable[Page]:
+    folder = root / "site_src"
+    for path in sorted(folder.rglob(f"*.{draft.lang}.md")):
+        name = path.relative_to(folder).as_posix().removesuffix(f".{draft.lang}.md") + ".md"
+        source = path.relative_to(root).as_posix()
+        page = Page(source, name, draft.lang, evidence.for_page(), site)
+        other = next(lang for lang in LANGS if lang != draft.lang)
+        if not path.with_name(path.name.replace(f".{draft.lang}.md", f".{other}.md")).exists():
+            hint = f"write {source.replace(f'.{draft.lang}.md', f'.{other}.md')}"
+            page.faults.append(Fault(source, 0, "missing translation", hint))
+        try:
+            text = path.read_text(encoding="utf-8")
+            meta, body, first_line = split_front_matter(text, source)
+            bound = bind_text(body, page, shelf.handlers(), first_line=first_line)
+            page.faults += find_handwritten(body, page, first_line=first_line)
+            head = text[: len(text) - len(body)]
+            draft.pages[name] = f"{head}{bound}{render_cards(page)}"
+        except AuthorError as error:
+            page.fault(1, error)
+        yield page
+
+
+def _stage_generated(
+    draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site, history: History
+) -> list[Fault]:
+    faults: list[Fault] = []
+
+    def add(source: str, path: str, render: Callable[[Page], str]) -> None:
+        page = Page(source, path, draft.lang, evidence.for_page(), site)
+        try:
+            draft.pages[path] = render(page) + render_cards(page)
+        except AuthorError as error:
+            page.fault(0, error)
+        faults.extend(page.faults)
+
+    for name, one in evidence.states.items():
+        if one.result:
+            source = evidence.portfolio.shown(one.experiment.result_path())
+            add(source, receipt_path(name), lambda page, name=name: render_receipt(page, name, history))
+    for slug, project in evidence.portfolio.projects.items():
+        source = f"projects/{slug}/experiments.yml"
+        add(source, f"projects/{slug}.md", lambda page, project=project: render_project(page, project, shelf))
+    try:
+        for slug, demo in read_demos(evidence.portfolio.root).items():
+            text = f'---\ntitle: "{demo.title[draft.lang]}"\n---\n\n# {demo.title[draft.lang]}\n\n::: demo {slug} :::\n'
+            handlers = shelf.handlers()
+            source = f"demos/{slug}/demo.yml"
+            add(
+                source,
+                f"demos/{slug}.md",
+                lambda page, text=text: bind_text(text, page, handlers, first_line=-5),
+            )
+    except AuthorError as error:
+        faults += error.faults
+    return faults
+
+
+def _collect_assets(root: Path, draft: _Draft) -> None:
+    folder = root / "site_src" / "assets"
+    for path in folder.rglob("*"):
+        if path.is_file():
+            draft.copies[f"assets/{path.relative_to(folder).as_posix()}"] = path
+
+
+def _write(folder: Path, draft: _Draft) -> list[Path]:
+    changed = [folder / name for name, text in draft.pages.items() if write_if_changed(folder / name, text)]
+    for name, source in draft.copies.items():
+        if _copy_if_changed(source, folder / name):
+            changed.append(folder / name)
+    known = draft.pages.keys() | draft.copies.keys()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and path.relative_to(folder).as_posix() not in known:
+            path.unlink()
+            changed.append(path)
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    return changed
+
+
+def _copy_if_changed(source: Path, target: Path) -> bool:
+    have, want = (target.stat() if target.exists() else None), source.stat()
+    if have and (have.st_size, have.st_mtime_ns) == (want.st_size, want.st_mtime_ns):
+        return False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.tmp")
+        shutil.copy2(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise write_error(target, error) from error
+    return True
