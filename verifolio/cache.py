@@ -21,8 +21,8 @@ class Cache:
         self.salt = salt
         self._values: dict[bytes, Any] = {}  # what this build used; all that pruning keeps
         self._fresh: list[bytes] = []
-        self._path = path
         self._database = _open(path) if path else None
+        self.folder = path.parent if path and self._database else None
 
     def key(self, *parts: str) -> bytes:
         """A digest of the parts, which cannot run into each other."""
