@@ -109,3 +109,80 @@ def status(ctx: click.Context, profile: str) -> None:
         click.echo(f"{name:<{width}}  {one.state}")
         for reason in one.reasons:
             click.echo(f"{'':<{width}}    {reason}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[PROJECT.EXPERIMENT]...")
+@click.pass_context
+def derive(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Make files that are not in git (exported models) from committed products.
+
+    Says of each whether its bytes equal those of the receipt: another machine may round otherwise.
+    """
+    from verifolio.portfolio import read_portfolio
+    from verifolio.record import derive as derive_experiment
+
+    portfolio = read_portfolio(_root(ctx))
+    chosen = [portfolio.experiment(name) for name in names] or list(portfolio.experiments())
+    for experiment in chosen:
+        if experiment.entry.derived:
+            for name, same in derive_experiment(portfolio, experiment).items():
+                path = portfolio.shown(experiment.derived_dir() / name)
+                click.echo(
+                    f"{path}: "
+                    + ("bytes as in the receipt" if same else "made here; bytes differ from the receipt's")
+                )
+
+
+@main.command()
+@click.option(
+    "--no-run", is_flag=True, help="Do not run or derive anything: fail if a bound result is stale."
+)
+@click.pass_context
+def site(ctx: click.Context, no_run: bool) -> None:
+    """Run what is stale, derive what is not in git, stage and build build/site."""
+    from verifolio.sitecommand import make_site
+
+    make_site(_root(ctx), run=not no_run)
+
+
+@main.command()
+@click.pass_context
+def stage(ctx: click.Context) -> None:
+    """Stage plain Markdown below build/docs, for MkDocs or Zensical."""
+    from verifolio.stage import stage as stage_all
+
+    report = stage_all(_root(ctx))
+    click.echo(f"staged in {report.seconds:.2f} s, {len(report.changed)} files changed")
+
+
+@main.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Check freshness, bindings, claims, language pairs and links; builds nothing.
+
+    Exit code 1 and one line a fault, with file and line, when something is to be mended.
+    """
+    from verifolio.check import check as check_all
+
+    started = time.perf_counter()
+    faults = check_all(_root(ctx))
+    if faults:
+        raise AuthorError(faults=faults)
+    click.secho("✓ ", fg="green", nl=False)
+    click.echo(f"every result fresh, every binding and claim good ({time.perf_counter() - started:.2f} s)")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--no-demos", is_flag=True, help="Do not start the local Gradio demos.")
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int, no_demos: bool) -> None:
+    """Serve the site with live reload, and the local demos behind it.
+
+    Faults appear in the page where they happen; a change is visible within a second.
+    """
+    from verifolio.serve import serve as serve_site
+
+    serve_site(_root(ctx), host=host, port=port)

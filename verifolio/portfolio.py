@@ -223,6 +223,11 @@ def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> No
                     hint = did_you_mean(name, list(catalogue))
                     message = f"{experiment.key}: input ‘{name}’ is not in projects/catalogue.yml"
                     faults.append(AuthorError(message, path=where, hint=hint))
+        if entry.derived and not entry.derive:
+            hint = "name the function that makes them from the committed products: module:function"
+            faults.append(
+                AuthorError(f"{experiment.key} has derived files but no derive:", path=where, hint=hint)
+            )
         if ":" not in entry.run:
             faults.append(AuthorError(f"{experiment.key}: run is written module:function", path=where))
     if faults:

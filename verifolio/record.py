@@ -224,9 +224,9 @@ def execute(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISH
         duration_s=round(duration, 2),
         peak_memory_bytes=_peak_memory_bytes(),
     )
-    _move(derived, experiment.derived_dir(profile))
     _move(products, experiment.results_dir(profile))
     result = write_result(experiment.result_path(profile), run.result(receipt))
+    _publish_derived(derived, experiment, profile, result.digest)
     shutil.rmtree(experiment.work_dir(profile), ignore_errors=True)
     run.say(f"done in {_clock(duration)}")
     return result
@@ -234,16 +234,33 @@ def execute(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISH
 
 def derive(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISHED) -> dict[str, bool]:
     """Make an experiment's derived files again; says of each whether its bytes equal the receipt's."""
+    path = experiment.result_path(profile)
+    result = read_result(path, shown=portfolio.shown(path))
     run = Run(portfolio, experiment, profile)
     module, _, function = experiment.entry.derive.partition(":")
     load_function(portfolio.root, module, function, experiment.declared_in)(run)
     made = run.outputs("derived")
-    path = experiment.result_path(profile)
-    known = read_result(path, shown=portfolio.shown(path)).receipt.derived
-    same = {name: sha256_of(file) == known.get(name) for name, file in made.items()}
-    _move(made, experiment.derived_dir(profile))
+    same = {name: sha256_of(file) == result.receipt.derived.get(name) for name, file in made.items()}
+    _publish_derived(made, experiment, profile, result.digest)
     shutil.rmtree(experiment.work_dir(profile), ignore_errors=True)
     return same
+
+
+def lacks_derived(experiment: Experiment, result: Result, profile: str = PUBLISHED) -> bool:
+    """Whether derived files are missing here, or were made from an older result."""
+    folder = experiment.derived_dir(profile)
+    if any(not (folder / name).is_file() for name in experiment.entry.derived):
+        return True
+    marker = folder / f"{experiment.key}.from"
+    made_from = marker.read_text().strip() if marker.exists() else ""
+    return bool(experiment.entry.derived) and made_from != result.digest
+
+
+def _publish_derived(files: dict[str, Path], experiment: Experiment, profile: str, digest: str) -> None:
+    folder = experiment.derived_dir(profile)
+    _move(files, folder)
+    if files:
+        write_atomic(folder / f"{experiment.key}.from", digest + "\n")
 
 
 def load_function(root: Path, module: str, function: str, declared_in: str) -> Any:

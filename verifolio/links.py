@@ -1,0 +1,33 @@
+"""Checks that every link between staged pages leads to a page, before any engine builds them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Mapping
+
+from verifolio.errors import Fault, did_you_mean
+
+_CODE = re.compile(
+    r"^(`{3,}|~{3,}).*?^\1\s*$|(`+)(?!`).*?(?<!`)\2(?!`)|<svg.*?</svg>", re.DOTALL | re.MULTILINE
+)
+_LINK = re.compile(r"\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
+
+
+def find_broken_links(lang: str, pages: Mapping[str, str], files: Collection[str]) -> list[Fault]:
+    """Faults for relative links that lead nowhere."""
+    faults = []
+    known = set(pages) | set(files)
+    for name, text in pages.items():
+        visible = _CODE.sub(lambda found: "\n" * found.group().count("\n"), text)
+        for found in _LINK.finditer(visible):
+            target = found.group(1).partition("#")[0]
+            if not target or re.match(r"[a-z]+:|/", target):
+                continue
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            if path not in known and f"{path}/index.md" not in known:
+                near = did_you_mean(path, sorted(known))
+                faults.append(
+                    Fault(f"build/docs/{lang}/{name}", 0, f"link to {target}, which is no page", near)
+                )
+    return faults
