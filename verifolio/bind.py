@@ -76,11 +76,11 @@ def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str
             out.append("?" if plain else fault_inline(error))
     out.append(text[at:])
     if opened:
-        error = AuthorError(
+        unclosed = AuthorError(
             "{{claim}} without {{/claim}} in the same paragraph", hint="close it before the blank line"
         )
-        page.fault(opened[-1], error)
-        out.append(fault_inline(error) + "</span>" * len(opened))
+        page.fault(opened[-1], unclosed)
+        out.append(fault_inline(unclosed) + "</span>" * len(opened))
     return "".join(out)
 
 

@@ -121,6 +121,13 @@ def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
     )
 
 
+def render_demo_page(page: Page, slug: str, demo: Demo) -> str:
+    """A demo's own page."""
+    title = demo.title[page.lang]
+    head = f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\n\n# {title}\n\n"
+    return head + render_demo(page, slug, demo, 0) + "\n"
+
+
 def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, first: bool) -> str:
     text, label = _words(row[roles.input], lang), _words(row[roles.label], lang)
     score = row[roles.score]

@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from verifolio.files import write_staged
 
@@ -39,7 +40,7 @@ def read_history(root: Path) -> History:
     }
 
 
-def _collect(root: Path) -> dict[str, dict[str, list[list[object]]]]:
+def _collect(root: Path) -> dict[str, dict[str, list[list[Any]]]]:
     log = _git(root, "log", "--format=@%H %cs", "--name-only", "--", ":(glob)projects/*/results/*.json")
     wanted: list[tuple[str, str, str]] = []
     commit = date = ""
@@ -49,7 +50,7 @@ def _collect(root: Path) -> dict[str, dict[str, list[list[object]]]]:
         elif line.strip():
             wanted.append((commit, date, line.strip()))
     blobs = _blobs(root, [f"{commit}:{path}" for commit, _, path in wanted])
-    found: dict[str, dict[str, list[list[object]]]] = {}
+    found: dict[str, dict[str, list[list[Any]]]] = {}
     for (commit, date, path), blob in zip(wanted, blobs, strict=True):
         parts = Path(path).parts
         metrics = _metrics(blob)
@@ -94,12 +95,10 @@ def _blobs(root: Path, names: list[str]) -> list[bytes]:
     return blobs
 
 
-def _cached(path: Path, head: str) -> dict[str, dict[str, list[list[object]]]] | None:
+def _cached(path: Path, head: str) -> dict[str, dict[str, list[list[Any]]]] | None:
     try:
         raw = json.loads(path.read_bytes())
-        values: dict[str, dict[str, list[list[object]]]] | None = (
-            raw["values"] if raw["head"] == head else None
-        )
+        values: dict[str, dict[str, list[list[Any]]]] | None = raw["values"] if raw["head"] == head else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return values

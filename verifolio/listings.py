@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import dataclass
 
 from verifolio.bind import Block, BlockHandler, bind_inline
@@ -125,7 +126,7 @@ def render_project(page: Page, project: Project, shelf: Shelf) -> str:
         )
     posts = [post for post in shelf.posts if post.meta.week in entry.weeks]
     lines = [
-        "---", f'title: "{entry.title[lang]}"', "---", "", f"# {entry.title[lang]}", "", entry.summary[lang], "",
+        "---", f"title: {json.dumps(entry.title[lang], ensure_ascii=False)}", "---", "", f"# {entry.title[lang]}", "", entry.summary[lang], "",
         f"## {say('experiments', lang)}", "", '<div class="vf-table" markdown>', "", *rows, "", "</div>", "",
     ]  # fmt: skip
     if posts:

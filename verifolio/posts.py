@@ -154,7 +154,8 @@ def _read_post(root: Path, path: Path) -> Post:
 
 
 def _check_slugs(posts: list[Post]) -> list[Fault]:
-    faults, seen = [], {}
+    faults: list[Fault] = []
+    seen: dict[tuple[str, str], Post] = {}
     for post in posts:
         first = seen.setdefault((post.lang, post.meta.slug), post)
         if first is not post:

@@ -10,7 +10,7 @@ from verifolio.charts import render_svg
 from verifolio.errors import Fault
 from verifolio.evidence import Evidence
 from verifolio.expressions import Quantity
-from verifolio.history import History
+from verifolio.history import History, PastValue
 from verifolio.page import Page
 from verifolio.results import Metric, Result, Table
 from verifolio.units import format_interval, format_value
@@ -161,7 +161,7 @@ def _environment(result: Result, lang: str) -> str:
     return "".join(lines)
 
 
-def _history(result: Result, past: dict[str, list], lang: str) -> str:  # type: ignore[type-arg]
+def _history(result: Result, past: dict[str, list[PastValue]], lang: str) -> str:
     lines = []
     for key, metric in result.metrics.items():
         older = [one for one in past.get(key, []) if one.value != metric.value]

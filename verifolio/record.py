@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from verifolio.errors import AuthorError, did_you_mean
-from verifolio.files import sha256_of
+from verifolio.files import sha256_of, write_atomic
 from verifolio.fingerprint import fingerprint_of
 from verifolio.inputs import describe_input, resolve_input
 from verifolio.machine import describe_commit, describe_machine, versions_of_imported

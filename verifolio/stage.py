@@ -9,10 +9,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from verifolio.bind import bind_text
-from verifolio.demos import read_demos
+from verifolio.demos import read_demos, render_demo_page
 from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence, gather_evidence
 from verifolio.files import write_error, write_if_changed
@@ -150,20 +151,13 @@ def _stage_generated(
     for name, one in evidence.states.items():
         if one.result:
             source = evidence.portfolio.shown(one.experiment.result_path())
-            add(source, receipt_path(name), lambda page, name=name: render_receipt(page, name, history))
+            add(source, receipt_path(name), partial(render_receipt, name=name, history=history))
     for slug, project in evidence.portfolio.projects.items():
         source = f"projects/{slug}/experiments.yml"
-        add(source, f"projects/{slug}.md", lambda page, project=project: render_project(page, project, shelf))
+        add(source, f"projects/{slug}.md", partial(render_project, project=project, shelf=shelf))
     try:
         for slug, demo in read_demos(evidence.portfolio.root).items():
-            text = f'---\ntitle: "{demo.title[draft.lang]}"\n---\n\n# {demo.title[draft.lang]}\n\n::: demo {slug} :::\n'
-            handlers = shelf.handlers()
-            source = f"demos/{slug}/demo.yml"
-            add(
-                source,
-                f"demos/{slug}.md",
-                lambda page, text=text: bind_text(text, page, handlers, first_line=-5),
-            )
+            add(f"demos/{slug}/demo.yml", f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
     except AuthorError as error:
         faults += error.faults
     return faults
