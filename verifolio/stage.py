@@ -125,7 +125,7 @@ def _stage_site_pages(
             page.faults.append(Fault(source, 0, "missing translation", hint))
         try:
             text = path.read_text(encoding="utf-8")
-            meta, body, first_line = split_front_matter(text, source)
+            _, body, first_line = split_front_matter(text, source)
             bound = bind_text(body, page, shelf.handlers(), first_line=first_line)
             page.faults += find_handwritten(body, page, first_line=first_line)
             head = text[: len(text) - len(body)]
