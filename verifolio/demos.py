@@ -40,12 +40,11 @@ class Demo(msgspec.Struct, forbid_unknown_fields=True):
 
     title: Words
     summary: Words
-    good_at: Words
-    bad_at: Words
     project: str
-    recorded: Recorded
+    good_at: Words = {}
+    bad_at: Words = {}
+    recorded: Recorded | None = None  # none yet: the demo is planned and says so
     app: str = "app.py"
-    port: int = 7860
 
 
 def read_demos(root: Path) -> dict[str, Demo]:
@@ -69,7 +68,9 @@ def demo_block(page: Page, block: Block) -> str:
 
 
 def demo_state(page: Page, demo: Demo) -> str:
-    """The state of the result that a demo's recorded outputs come from."""
+    """The state of the result that a demo's recorded outputs come from; without one it is planned."""
+    if demo.recorded is None:
+        return "planned"
     experiment = demo.recorded.table.rpartition(".")[0]
     page.evidence.result(experiment)
     return page.evidence.state(experiment)
@@ -78,6 +79,10 @@ def demo_state(page: Page, demo: Demo) -> str:
 def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
     """The demo's frame with its recorded outputs in HTML: useful without any script."""
     lang = page.lang
+    if demo.recorded is None:
+        raise AuthorError(
+            f"demo ‘{slug}’ is planned: it has no recorded outputs yet", path=f"demos/{slug}/demo.yml"
+        )
     experiment, _, key = demo.recorded.table.rpartition(".")
     result = page.evidence.result(experiment)
     table = find_table(result, key)

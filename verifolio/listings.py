@@ -98,9 +98,14 @@ def _projects(page: Page, block: Block) -> str:
 def _demos(page: Page, block: Block) -> str:
     items = []
     for slug, demo in read_demos(page.evidence.portfolio.root).items():
-        state = demo_state(page, demo)
+        state, title = demo_state(page, demo), demo.title[page.lang]
+        shown = (
+            f"[{title}]({page.link(f'demos/{slug}.md')})"
+            if demo.recorded
+            else f"<strong>{html.escape(title)}</strong>"
+        )
         items.append(
-            f'<li markdown="span">[{demo.title[page.lang]}]({page.link(f"demos/{slug}.md")}) '
+            f'<li markdown="span">{shown} '
             f"<span>{html.escape(demo.summary[page.lang])}</span> "
             f'<span class="vf-state vf-{state}">{say(state, page.lang)}</span></li>'
         )

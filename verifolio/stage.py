@@ -156,7 +156,8 @@ def _stage_generated(
         source = f"projects/{slug}/experiments.yml"
         add(source, f"projects/{slug}.md", partial(render_project, project=project, shelf=shelf))
     try:
-        for slug, demo in read_demos(evidence.portfolio.root).items():
+        shown = {slug: demo for slug, demo in read_demos(evidence.portfolio.root).items() if demo.recorded}
+        for slug, demo in shown.items():
             add(f"demos/{slug}/demo.yml", f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
     except AuthorError as error:
         faults += error.faults
