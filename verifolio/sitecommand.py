@@ -34,8 +34,8 @@ def make_site(root: Path, *, run: bool = True) -> None:
         click.echo(f"site: nothing changed, {pages} pages stand ({seconds:.1f} s)")
     click.echo("  中文     build/site/index.html")
     click.echo("  English  build/site/en/index.html")
-    click.echo("  look at it:  make preview   (or: python -m http.server -d build/site)")
-    click.echo("  write:       make serve     (live reload, faults in the page)")
+    click.echo("  look at it:  python3 -m http.server -d build/site 8000   → http://127.0.0.1:8000/")
+    click.echo("  write:       make serve   (live reload, faults in the page, local demos)")
 
 
 def run_stale(root: Path) -> None:
