@@ -37,8 +37,8 @@ def table_block(page: Page, block: Block) -> str:
     caption = bind_inline(str(block.body.get("caption", "")), page, block.line)
     state = " vf-stale" if stale else ""
     parts = [f'<div class="vf-table{state}" markdown>', ""]
-    parts += [caption, "{ .vf-caption }", ""] if caption else []
-    return "\n".join([*parts, *lines, "", _source(page, ref), "", "</div>"])
+    parts += [caption, "{ .vf-table-title }", ""] if caption else []
+    return "\n".join([*parts, *lines, "", "</div>", "", _source(page, ref)])
 
 
 def chart_block(page: Page, block: Block) -> str:
@@ -129,7 +129,10 @@ def exercise_block(page: Page, block: Block) -> str:
         [
             '<div class="vf-exercise" markdown>',
             "",
-            f"**{say('exercise', page.lang)}** {question}",
+            say("exercise", page.lang),
+            "{ .vf-exercise-title }",
+            "",
+            question,
             "",
             f"<details markdown><summary>{say('solution', page.lang)}</summary>",
             "",

@@ -101,26 +101,29 @@ def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
     examples = "".join(
         _example(demo.recorded, row, slug, lang, first=number == 0) for number, row in enumerate(table.rows)
     )
-    title_id = f"demo-{slug}-title"
+    title_id = f"vf-demo-{slug}-title"
     live = page.site.live.get(slug)
+    rung = f"<p>{say('live_local_note' if live else 'live_later', lang)}</p>"
     if live:
-        rung = (
-            f'<p>{say("live_local_note", lang)}</p><p><a class="vf-button vf-demo-live" href="{html.escape(live)}" '
-            f'data-back="{say("live_back", lang)}">{say("live_local", lang)}</a></p>'
+        rung += (
+            f'<a class="vf-button vf-demo-live" href="{html.escape(live)}" data-back="{say("live_back", lang)}">'
+            f"{say('live_local', lang)}</a>"
         )
-    else:
-        rung = f"<p>{say('live_later', lang)}</p>"
+    level = 3 if page.path.startswith("blog/") else 2
+    fit = "".join(
+        f"<dt>{say(word, lang)}</dt><dd>{html.escape(words[lang])}</dd>"
+        for word, words in (("good_at", demo.good_at), ("bad_at", demo.bad_at))
+        if words
+    )
+    legend = f'<p class="vf-demo-note">{say("recorded_note", lang)}</p>'
     return "\n".join(
         [
-            f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}" markdown="1">',
-            f'<header class="vf-demo-head" markdown="0"><h3 id="{title_id}">{html.escape(demo.title[lang])}</h3>'
-            f"<p>{html.escape(demo.summary[lang])}</p><dl><dt>{say('good_at', lang)}</dt><dd>{html.escape(demo.good_at[lang])}</dd>"
-            f"<dt>{say('bad_at', lang)}</dt><dd>{html.escape(demo.bad_at[lang])}</dd></dl></header>",
-            f'<div class="vf-demo-recorded" markdown="0"><p class="vf-demo-note">{say("recorded_note", lang)}</p>{examples}</div>',
-            f'<div class="vf-demo-rungs" markdown="0">{rung}</div>',
-            "",
-            f"[{say('receipt', lang)} · {experiment}]({page.link(page.receipt(ref))})\n{{ .vf-source }}",
-            "",
+            f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}">',
+            f'<div class="vf-demo-head"><h{level} class="vf-demo-title" id="{title_id}">{html.escape(demo.title[lang])}</h{level}>'
+            f'<p>{html.escape(demo.summary[lang])}</p><dl class="vf-demo-fit">{fit}</dl></div>',
+            f'<div class="vf-demo-recorded" data-search-exclude aria-label="{say("recorded", lang)}">{examples}{legend}</div>',
+            f'<div class="vf-demo-rungs">{rung}</div>',
+            f'<p class="vf-source"><a href="{page.href(page.receipt(ref))}">{say("receipt", lang)} · {experiment}</a></p>',
             "</section>",
         ]
     )
@@ -145,17 +148,14 @@ def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, fir
     summary = text if len(text) <= 60 else text[:60].rstrip() + "…"
     opened = " open" if first else ""
     shown = format_value(score, "ratio", lang)
-    truth = (
-        f'<span class="vf-demo-truth">{html.escape(_words(row[roles.truth], lang))}</span>'
-        if roles.truth
-        else ""
-    )
+    truth = row.get(roles.truth) if roles.truth else None
+    note = f'<p class="vf-demo-note">{html.escape(_words(truth, lang))}</p>' if truth else ""
     return (
-        f'<details class="vf-demo-example" name="demo-{slug}"{opened}><summary lang="en">{html.escape(summary)}</summary>'
-        f'<blockquote class="vf-demo-input" lang="en">{marked}</blockquote>'
-        f'<div class="vf-demo-output"><strong>{html.escape(label)}</strong>'
-        f'<meter min="0" max="1" value="{score:.3f}" aria-label="{say("confidence", lang)}">{shown}</meter>'
-        f"<span>{shown}</span>{truth}</div></details>"
+        f'<details class="vf-demo-example" name="vf-demo-{slug}"{opened}><summary lang="en">{html.escape(summary)}</summary>'
+        f'<div class="vf-demo-output"><blockquote class="vf-demo-input" lang="en">{marked}</blockquote>'
+        f'<p class="vf-demo-verdict"><strong class="vf-demo-label">{html.escape(label)}</strong> '
+        f'<meter min="0" max="1" value="{score:.3f}" aria-label="{say("confidence", lang)}">{shown}</meter> '
+        f'<span class="vf-demo-prob">{shown}</span></p>{note}</div></details>'
     )
 
 

@@ -35,7 +35,7 @@ class Shelf:
             "posts": self._posts,
             "projects": _projects,
             "demos": _demos,
-            "receipts": lambda page, block: list_receipts(page.evidence, page.lang, page),
+            "receipts": lambda page, block: list_receipts(page),
         }
 
     def of_week(self, week: int) -> Post | None:
@@ -47,27 +47,27 @@ class Shelf:
             post = self.of_week(week.week)
             state = "published" if post else "planned"
             title = html.escape(week.title[page.lang])
-            inner = f"[{title}]({page.link(post.staged)})" if post else title
+            inner = f'<a href="{page.href(post.staged)}">{title}</a>' if post else title
             tiles.append(
-                f'<li class="vf-week" data-state="{state}" markdown="span"><span class="vf-week-number">'
-                f"{say('week', page.lang, week.week)}</span> {inner} "
-                f'<span class="vf-state vf-{"fresh" if post else "planned"}">{say(state, page.lang)}</span></li>'
+                f'<li class="vf-week" data-state="{state}"><span class="vf-week-no">{week.week:02d}</span>'
+                f'<span class="vf-week-title">{inner}</span>{_chip(state, page.lang)}</li>'
             )
-        return "\n".join(['<ol class="vf-weeks" markdown="1">', *tiles, "</ol>"])
+        return f'<ol class="vf-weeks">{"".join(tiles)}</ol>'
 
     def _posts(self, page: Page, block: Block) -> str:
         shown = [post for post in self.posts if not post.meta.draft][: int(block.target or 5)]
         items = [
-            f'<li class="vf-post" markdown="span"><time datetime="{post.meta.date}">{post.meta.date}</time> '
-            f"[{plain_title(page, post)}]({page.link(post.staged)}) "
-            f"<span>{html.escape(plain_description(page, post))}</span></li>"
+            f'<li class="vf-post"><time datetime="{post.meta.date}">{post.meta.date}</time>'
+            f'<a href="{page.href(post.staged)}">{html.escape(plain_title(page, post))}</a>'
+            f"<p>{html.escape(plain_description(page, post))}</p></li>"
             for post in shown
         ]
-        return (
-            "\n".join(['<ul class="vf-posts" markdown="1">', *items, "</ul>"])
-            if items
-            else say("none_yet", page.lang)
-        )
+        return f'<ul class="vf-posts">{"".join(items)}</ul>' if items else say("none_yet", page.lang)
+
+
+def _chip(state: str, lang: str) -> str:
+    """What is published is shown in the colour of what is fresh."""
+    return f'<span class="vf-state vf-{"fresh" if state == "published" else state}">{say(state, lang)}</span>'
 
 
 def plain_title(page: Page, post: Post) -> str:
@@ -86,30 +86,27 @@ def _scratch(page: Page, post: Post) -> Page:
 def _projects(page: Page, block: Block) -> str:
     items = []
     for project in page.evidence.portfolio.projects.values():
-        title = f"[{project.entry.title[page.lang]}]({page.link(f'projects/{project.slug}.md')})"
-        weeks = ", ".join(say("week", page.lang, week) for week in project.entry.weeks)
+        title = html.escape(project.entry.title[page.lang])
+        weeks = " · ".join(say("week", page.lang, week) for week in project.entry.weeks)
         items.append(
-            f'<li class="vf-project" markdown="span">{title} <span class="vf-project-weeks">{weeks}</span> '
-            f"<span>{html.escape(project.entry.summary[page.lang])}</span></li>"
+            f'<li class="vf-project"><h2><a href="{page.href(f"projects/{project.slug}.md")}">{title}</a></h2>'
+            f"<p>{html.escape(project.entry.summary[page.lang])}</p><p>{weeks}</p></li>"
         )
-    return "\n".join(['<ul class="vf-projects" markdown="1">', *items, "</ul>"])
+    return f'<ul class="vf-projects">{"".join(items)}</ul>'
 
 
 def _demos(page: Page, block: Block) -> str:
     items = []
     for slug, demo in read_demos(page.evidence.portfolio.root).items():
-        state, title = demo_state(page, demo), demo.title[page.lang]
-        shown = (
-            f"[{title}]({page.link(f'demos/{slug}.md')})"
-            if demo.recorded
-            else f"<strong>{html.escape(title)}</strong>"
-        )
+        state, title = demo_state(page, demo), html.escape(demo.title[page.lang])
+        ready = demo.recorded is not None
+        shown = f'<a href="{page.href(f"demos/{slug}.md")}">{title}</a>' if ready else title
         items.append(
-            f'<li markdown="span">{shown} '
-            f"<span>{html.escape(demo.summary[page.lang])}</span> "
-            f'<span class="vf-state vf-{state}">{say(state, page.lang)}</span></li>'
+            f'<li class="vf-demo-tile" data-state="{"ready" if ready else "planned"}">'
+            f'<h3 class="vf-demo-title">{shown}</h3><p>{html.escape(demo.summary[page.lang])}</p>'
+            f"{_chip('published' if state == 'fresh' else state, page.lang)}</li>"
         )
-    return "\n".join(['<ul class="vf-demos" markdown="1">', *items, "</ul>"])
+    return f'<ul class="vf-demos">{"".join(items)}</ul>'
 
 
 def render_project(page: Page, project: Project, shelf: Shelf) -> str:

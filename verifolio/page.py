@@ -40,7 +40,7 @@ class Page:
         """The same for raw HTML, which no engine rewrites: the pages' final URLs."""
         path, hash_mark, anchor = target.partition("#")
         here = _url(self.path)
-        return posixpath.relpath(_url(path), here or ".") + "/" + hash_mark + anchor
+        return posixpath.relpath(_url(path) or ".", here or ".") + "/" + hash_mark + anchor
 
     def receipt(self, ref: Ref) -> str:
         """The staged path of a receipt's line."""
@@ -89,8 +89,11 @@ def _one_line(error: AuthorError) -> str:
 
 
 def _url(path: str) -> str:
-    """Where the engines publish a staged page: `a/b.md` → `a/b`, `a/index.md` → `a`."""
-    path = path.removesuffix(".md")
+    """Where the engines publish a staged page: `a/b.md` → `a/b`, `a/index.md` → `a`.
+
+    Posts stand at `blog/<slug>`: mkdocs.yml sets the blog's `post_url_format` so.
+    """
+    path = path.removesuffix(".md").replace("blog/posts/", "blog/")
     return posixpath.dirname(path) if posixpath.basename(path) == "index" else path
 
 

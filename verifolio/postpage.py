@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import re
 
 import yaml
 
 from verifolio.bind import BlockHandler, bind_inline, bind_text
+from verifolio.cards import render_cards
 from verifolio.errors import AuthorError, Fault
 from verifolio.handwritten import find_handwritten
 from verifolio.page import Page
 from verifolio.posts import Post
-from verifolio.receipts import receipt_path, render_cards
+from verifolio.receipts import receipt_path
 from verifolio.words import say
 
 
@@ -30,11 +32,22 @@ def render_post(
         "slug": post.meta.slug,
         "categories": post.meta.categories,
         "tags": post.meta.tags,
+        "readtime": reading_minutes(post.body),
         **({"draft": True} if post.meta.draft else {}),
     }
     front = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=1000)
     opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"
     return f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
+
+
+def reading_minutes(text: str) -> int:
+    """Minutes to read the prose: 400 Han characters or 230 words a minute; code and blocks left out."""
+    prose = re.sub(
+        r"^(```|~~~).*?^\1|^:::.*?^:::\s*$|\{\{.*?\}\}|<[^>]*>", " ", text, flags=re.DOTALL | re.MULTILINE
+    )
+    han = len(re.findall(r"[\u3400-\u9fff]", prose))
+    words = len(re.findall(r"[A-Za-z0-9][\w'’-]*", prose))
+    return max(1, round(han / 400 + words / 230))
 
 
 def _tail(page: Page, post: Post, title: str, neighbours: tuple[Post | None, Post | None]) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from verifolio.bind import bind_text
+from verifolio.cards import render_cards
 from verifolio.demos import read_demos, render_demo_page
 from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence, gather_evidence
@@ -24,7 +25,7 @@ from verifolio.page import Page
 from verifolio.portfolio import LANGS
 from verifolio.postpage import render_post
 from verifolio.posts import Post, check_pair, read_posts, read_weeks, split_front_matter
-from verifolio.receipts import receipt_path, render_cards, render_receipt
+from verifolio.receipts import receipt_path, render_receipt
 from verifolio.site import Site, read_site
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
     "receipt": ("收据", "Receipt"),
-    "open_receipt": ("查看完整收据", "Open the full receipt"),
+    "open_receipt": ("打开收据", "Open the receipt"),
     "measured": ("测于", "Measured"),
     "machine": ("机器", "Machine"),
     "command": ("复现命令", "Reproduce with"),
@@ -12,7 +12,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "interval": ("区间", "Interval"),
     "observations": ("样本数", "n"),
     "expression": ("算式", "Computed from"),
-    "fresh": ("最新", "fresh"),
+    "fresh": ("有效", "fresh"),
     "stale": ("已过期", "stale"),
     "edited": ("被手工改过", "edited by hand"),
     "missing": ("缺失", "missing"),
@@ -24,7 +24,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "solution": ("参考答案", "Solution"),
     "exercise": ("练习", "Exercise"),
     "week": ("第 {} 周", "Week {}"),
-    "what": ("测量结果", "What was measured"),
+    "what": ("测量值", "Measured"),
+    "details": ("细节", "Details"),
+    "experiment": ("实验", "Experiment"),
+    "measured_count": ("共测", "Measured"),
+    "items": ("{} 项", "{} values"),
     "inputs": ("输入", "Inputs"),
     "environment": ("环境", "Environment"),
     "history": ("历史", "History"),
@@ -64,8 +68,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "bad_at": ("不擅长", "Bad at"),
     "recorded": ("已录制的真实输出", "Recorded real outputs"),
     "recorded_note": (
-        "下面是已发布权重的真实输出，不需要脚本。",
-        "Real outputs of the published weights; no script needed.",
+        "以上是录下的真实输出。蓝底的词支持这个判断，橙底的词与它相反。",
+        "Recorded real outputs. Words on blue speak for the verdict, words on orange against it.",
     ),
     "live_local": ("在本机运行现场演示", "Run the live demo on this machine"),
     "live_local_note": (
