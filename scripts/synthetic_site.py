@@ -1,12 +1,13 @@
-"""A made-up staged tree of any number of bilingual posts, for the build's benchmark and tests.
+"""A made-up portfolio with any number of bilingual posts, for the benchmark and the tests of the build.
 
-It stands in for what staging writes: long posts with code, tables, charts as raw HTML, links with
-attributes. Every post differs in text and code, so that no cache profits from repetition that real
-posts do not have.
+It is this repository with other posts: long ones with code, tables, charts, links with attributes
+and, where there are results, bound numbers. Every post differs in text and code, so that no cache
+profits from repetition that real posts do not have.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -31,45 +32,59 @@ _HEADS = {
 }
 _CATEGORIES = {"en": ["Fine-tuning", "Retrieval", "Speed"], "zh": ["微调", "检索", "提速"]}
 
-_PAGES = ("index", "about", "blog/index", "projects/index", "demos/index", "receipts/index", "tags")
 REPOSITORY = Path(__file__).resolve().parent.parent
+_PARTS = ("mkdocs.yml", "mkdocs.en.yml", "site_src", "projects", "demos", "pyproject.toml")
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.sqlite", ".*")
 
 
-def write_site(root: Path, posts: int) -> None:
-    """Write the repository's configuration and a staged tree of this many posts a language."""
-    for name in ("mkdocs.yml", "mkdocs.en.yml"):
-        text = (REPOSITORY / name).read_text(encoding="utf-8")
-        text = re.sub(r"^ *- verifolio/mkdocs_hook\.py\n", "", text, flags=re.MULTILINE)
-        root.mkdir(parents=True, exist_ok=True)
+def write_portfolio(root: Path, posts: int) -> None:
+    """Write this repository's configuration, pages and projects, with this many posts instead of ours."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in _PARTS:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, dirs_exist_ok=True, ignore=_IGNORED)
+        elif source.exists():
+            shutil.copy2(source, root / name)
+    for name in ("mkdocs.yml", "mkdocs.en.yml"):  # plain MkDocs must be plain
+        text = (root / name).read_text(encoding="utf-8")
+        text = re.sub(r"^.*verifolio/mkdocs_hook\.py.*\n", "", text, flags=re.MULTILINE)
         (root / name).write_text(text, encoding="utf-8")
-    for folder in ("overrides", "hooks"):
-        shutil.copytree(REPOSITORY / "site_src" / folder, root / "site_src" / folder, dirs_exist_ok=True)
-    for lang in LANGS:
-        docs = root / "build" / "docs" / lang
-        shutil.copytree(REPOSITORY / "site_src" / "assets", docs / "assets", dirs_exist_ok=True)
-        for page in _PAGES:
-            (docs / page).parent.mkdir(parents=True, exist_ok=True)
-            (docs / f"{page}.md").write_text(f"# {page}\n\nText.\n", encoding="utf-8")
-        (docs / "blog" / "posts").mkdir(exist_ok=True)
-        for number in range(posts):
-            path = docs / "blog" / "posts" / f"post-{number:03d}.md"
-            path.write_text(post_text(lang, number, posts), encoding="utf-8")
+    keys = bound_keys()
+    for number in range(posts):
+        folder = root / "blog" / f"post-{number:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for lang in LANGS:
+            text = post_text(lang, number, posts, keys)
+            (folder / f"{lang}.md").write_text(text, encoding="utf-8")
 
 
-def post_text(lang: str, number: int, posts: int) -> str:
-    """Return one post: about 1,200 words, 5 sections, code, a table, a chart and links."""
+def bound_keys() -> list[str]:
+    """Metrics of this repository's results, to be bound by the posts."""
+    keys = []
+    for path in sorted((REPOSITORY / "projects").glob("*/results/*.json")):
+        metrics = json.loads(path.read_text(encoding="utf-8")).get("metrics", {})
+        keys += [f"{path.parent.parent.name}.{path.stem}.{name}" for name in metrics]
+    return keys
+
+
+def post_text(lang: str, number: int, posts: int, keys: list[str]) -> str:
+    """Return one post: about 1,200 words, 5 sections, code, tables, charts, links, bound numbers."""
     rng = random.Random(f"{lang}-{number}")
+    title = f"{_sentence(rng, lang, 5).strip()} {number}"
     parts = [
-        f"---\ndate: {2020 + number % 7}-{1 + number % 12:02d}-{1 + number % 28:02d}\n"
-        f"categories: [{_CATEGORIES[lang][number % 3]}]\ntags: [bench, n{number % 9}]\n"
-        f"slug: post-{number:03d}\n---\n",
-        f"# {_sentence(rng, lang, 5)} {number}",
+        f"---\ntitle: {title}\ndescription: {title}\nslug: post-{number:03d}\n"
+        f"date: {2020 + number % 7}-{1 + number % 12:02d}-{1 + number % 28:02d}\n"
+        f"categories: [{_CATEGORIES[lang][number % 3]}]\ntags: [bench, n{number % 9}]\n---\n",
         _paragraph(rng, lang, number, posts, note=""),
         "<!-- more -->",
     ]
     for index, head in enumerate(_HEADS[lang]):
         parts += [f"## {head} {{#s{index}}}"]
         parts += [_paragraph(rng, lang, number, posts) for _ in range(3)]
+        if keys:  # the same in both languages, as staging demands
+            key = keys[(number * len(_HEADS[lang]) + index) % len(keys)]
+            parts += [f"{_sentence(rng, lang, 8)} {{{{ {key} }}}} {_sentence(rng, lang, 8)}"]
         parts += [_code(rng, number), "\n".join(f"- {_sentence(rng, lang, 9)}" for _ in range(4))]
         if index in (1, 3):
             parts += [_table(rng), _chart(rng, number, index)]
@@ -83,12 +98,11 @@ def _sentence(rng: random.Random, lang: str, words: int) -> str:
 
 def _paragraph(rng: random.Random, lang: str, number: int, posts: int, note: str = "[^1]") -> str:
     other = rng.randrange(posts)
-    value = rng.random() * 100
     stop = "。" if lang == "zh" else ". "
     text = stop.join(_sentence(rng, lang, 12) for _ in range(4))
     return (
         f"{text} **{_sentence(rng, lang, 2)}** `run(seed={number})` "
-        f"[{value:.1f} %](../../about.md){{.vf-num data-vf=a.b.c}} "
+        f"[{_sentence(rng, lang, 1)}](../../about.md){{.vf-num data-vf=a.b.c}} "
         f"[{_sentence(rng, lang, 2)}](post-{other:03d}.md#s1){note}{stop}"
     )
 

@@ -53,14 +53,15 @@ class Cache:
         """Write what is new and drop what this build did not use."""
         if self._database is None:
             return
-        rows = [(key, json.dumps(self._values[key], ensure_ascii=False)) for key in self._fresh]
+        fresh, used = list(self._fresh), list(self._values)  # another thread may still add to them
+        rows = [(key, json.dumps(self._values[key], ensure_ascii=False)) for key in fresh]
         with contextlib.suppress(sqlite3.Error), self._database as database:
             database.execute("create temp table used (key blob primary key)")
-            database.executemany("insert into used values (?)", ((key,) for key in self._values))
+            database.executemany("insert into used values (?)", ((key,) for key in used))
             database.executemany("insert or replace into entry values (?, ?)", rows)
             database.execute("delete from entry where key not in (select key from used)")
             database.execute("drop table used")
-            self._fresh.clear()
+            del self._fresh[: len(fresh)]
 
 
 def _open(path: Path) -> sqlite3.Connection | None:

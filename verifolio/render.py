@@ -20,6 +20,8 @@ from typing import Any
 from verifolio import speedups
 from verifolio.cache import Cache
 
+_one_at_a_time = threading.Lock()  # MkDocs keeps state of a configuration's reading in its classes
+
 
 class Messages(logging.Handler):
     """Keeps the warnings and errors of MkDocs, each once."""
@@ -39,8 +41,12 @@ def load(config_file: Path, site_dir: Path, cache_file: Path, *, strict: bool, *
     os.environ["NO_MKDOCS_2_WARNING"] = "1"  # Material's banner
     speedups.import_notebooks_late()
     from mkdocs.config import load_config
+    from mkdocs.config.defaults import MkDocsConfig
 
-    config = load_config(str(config_file), site_dir=str(site_dir), strict=strict, **more)
+    with _one_at_a_time:
+        # MkDocs would give plugins that know `on_startup` from one configuration to the next.
+        MkDocsConfig.plugins.plugin_cache.clear()  # type: ignore[attr-defined]
+        config = load_config(str(config_file), site_dir=str(site_dir), strict=strict, **more)
     speedups.install(Cache(cache_file, speedups.tools()))
     quiet_jieba(cache_file.parent)
     return config

@@ -23,6 +23,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,9 @@ _PURE = re.compile(
 
 log = logging.getLogger("mkdocs.verifolio.speedups")
 
-_cache = Cache(None)
+# The live preview builds two languages in threads, each with a cache of its own.
+_current: ContextVar[Cache] = ContextVar("cache")
+_no_cache = Cache(None)
 _installed = False
 
 
@@ -64,9 +67,9 @@ def source_hash(function: Any) -> str:
 
 
 def install(cache: Cache) -> None:
-    """Put the faster functions in place, once a process, and keep their results in `cache`."""
-    global _cache, _installed
-    _cache = cache
+    """Put the faster functions in place, once a process; this thread keeps their results in `cache`."""
+    global _installed
+    _current.set(cache)
     if _installed:
         return
     _installed = True
@@ -91,9 +94,14 @@ def install(cache: Cache) -> None:
     Theme.get_env = _instead(Theme.get_env, _get_env)
 
 
+def current() -> Cache:
+    """The cache that this thread uses."""
+    return _current.get(_no_cache)
+
+
 def save() -> None:
     """Keep what this build converted for the next one."""
-    _cache.save()
+    current().save()
 
 
 def tools() -> str:
@@ -148,13 +156,13 @@ def _render_page(plain: Callable[..., None], page: Page, config: MkDocsConfig, f
     if page.markdown is None or not is_pure(config):
         plain(page, config, files)
         return
-    key = _cache.key("page", settings_of(config), page.file.src_uri, page.file.url, page.markdown)
-    kept = _cache.get(key)
+    key = current().key("page", settings_of(config), page.file.src_uri, page.file.url, page.markdown)
+    kept = current().get(key)
     links = _links(page.file, files, config)
     if kept is None or not _same_links(links, kept["links"]):
         links = _links(page.file, files, config)
         kept = _convert_page(page, config, links)
-        _cache.put(key, kept)
+        current().put(key, kept)
     page.content = kept["content"]
     page.toc = get_toc(kept["toc"])
     page._title_from_render = kept["title"]
@@ -307,8 +315,8 @@ def _lead_html(excerpt: Any, page: Page, separator: str) -> dict[str, Any] | Non
     if not post._title_from_render:
         lead, excerpt.markdown = (f"# {post.title}\n\n{text}" for text in (lead, post.markdown))
     config, files = excerpt._source
-    key = _cache.key("lead", settings_of(config), separator, lead)
-    variants = _cache.get(key) or []
+    key = current().key("lead", settings_of(config), separator, lead)
+    variants = current().get(key) or []
     way = get_relative_url(post.url, page.url)
     excerpt.file.url = page.url
     try:
@@ -319,7 +327,7 @@ def _lead_html(excerpt: Any, page: Page, separator: str) -> dict[str, Any] | Non
         else:
             kept = _convert_lead(f"{lead}\n\n{separator}\n", excerpt, page, separator)
             kept["way"] = way
-            _cache.put(key, [*variants, kept])
+            current().put(key, [*variants, kept])
     finally:
         excerpt.file.url = post.url
     return None if _repeats_id(kept["content"], rest) else kept
@@ -426,22 +434,22 @@ def _add_entry(plain: Callable[..., None], index: Any, page: Page) -> None:
     """`SearchIndex.add_entry_from_context`, whose entries depend on the page alone."""
     meta = [page.meta.get(name) for name in ("title", "tags", "search")]
     settings = _as_text(dict(index.config))
-    key = _cache.key("search", settings, page.url, str(page.title), repr(meta), page.content or "")
-    kept = _cache.get(key)
+    key = current().key("search", settings, page.url, str(page.title), repr(meta), page.content or "")
+    kept = current().get(key)
     if kept is None:
         before = len(index.entries)
         plain(index, page)
-        _cache.put(key, index.entries[before:])
+        current().put(key, index.entries[before:])
     else:
         index.entries.extend(kept)
 
 
 def _readtime(plain: Callable[..., int], html: str, words_per_minute: int) -> int:
-    key = _cache.key("readtime", str(words_per_minute), html)
-    kept = _cache.get(key)
+    key = current().key("readtime", str(words_per_minute), html)
+    kept = current().get(key)
     if kept is None:
         kept = plain(lighten(html), words_per_minute)
-        _cache.put(key, kept)
+        current().put(key, kept)
     return int(kept)
 
 
@@ -453,6 +461,6 @@ def _get_env(plain: Callable[..., Any], theme: Any) -> Any:
     from jinja2 import FileSystemBytecodeCache
 
     env = plain(theme)
-    if _cache.folder:
-        env.bytecode_cache = FileSystemBytecodeCache(str(_cache.folder))
+    if folder := current().folder:
+        env.bytecode_cache = FileSystemBytecodeCache(str(folder))
     return env
