@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -183,6 +182,9 @@ def serve(ctx: click.Context, host: str, port: int, no_demos: bool) -> None:
 
     Faults appear in the page where they happen; a change is visible within a second.
     """
+    from verifolio.livedemos import local_demos
     from verifolio.serve import serve as serve_site
 
-    serve_site(_root(ctx), host=host, port=port)
+    root = _root(ctx)
+    live, background = ({}, []) if no_demos else local_demos(root)
+    serve_site(root, host=host, port=port, background=background, live=live)

@@ -30,6 +30,7 @@ class Page:
     bound: list[str] = field(default_factory=list)  # what must agree between the languages, in order
     quoted: list[str] = field(default_factory=list)
     blamed: set[str] = field(default_factory=set)
+    placed: set[Fault] = field(default_factory=set)  # faults that the page itself shows where they are
 
     def link(self, target: str) -> str:
         """A staged page (`receipts/x/y.md#key`) as seen from this one."""
@@ -51,6 +52,7 @@ class Page:
         for one in error.faults:
             where = one if one.path else Fault(self.source, line, one.message, one.hint)
             self.faults.append(where)
+            self.placed.add(where)
 
     def doubt(self, line: int, refs: tuple[Ref, ...]) -> bool:
         """Whether any of `refs` is not fresh; notes it once per experiment at its first line."""

@@ -81,6 +81,7 @@ def read_posts(root: Path) -> tuple[list[Post], list[Fault]]:
                 posts.append(_read_post(root, path))
             except AuthorError as error:
                 faults += error.faults
+                posts.append(_stand_in(root, path))
         if found and len(found) < len(LANGS):
             missing = next(lang for lang in LANGS if not (folder / f"{lang}.md").exists())
             where = f"{folder.relative_to(root).as_posix()}/{missing}.md"
@@ -151,6 +152,17 @@ def _read_post(root: Path, path: Path) -> Post:
             f"slug ‘{front.slug}’", path=source, line=1, hint="lower case letters, digits and hyphens"
         )
     return Post(source, path.stem, front, body, first_line)
+
+
+def _stand_in(root: Path, path: Path) -> Post:
+    """An empty post where a broken one was, so that `serve` can show the fault at its address."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    slug = re.search(r"^slug:\s*([a-z0-9-]+)\s*$", text, re.MULTILINE)
+    name = slug.group(1) if slug else re.sub(r"[^a-z0-9]+", "-", path.parent.name.lower()).strip("-")
+    meta = FrontMatter(
+        title=path.parent.name, description="", date=datetime.date(1970, 1, 1), slug=name, draft=True
+    )
+    return Post(path.relative_to(root).as_posix(), path.stem, meta, "<!-- more -->\n", 1)
 
 
 def _check_slugs(posts: list[Post]) -> list[Fault]:

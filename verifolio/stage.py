@@ -21,7 +21,7 @@ from verifolio.files import write_error, write_if_changed
 from verifolio.handwritten import find_handwritten
 from verifolio.history import History, read_history
 from verifolio.listings import Shelf, render_project
-from verifolio.page import Page
+from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
 from verifolio.postpage import render_post
 from verifolio.posts import Post, check_pair, read_posts, read_weeks, split_front_matter
@@ -45,6 +45,8 @@ class _Draft:
     lang: str
     pages: dict[str, str] = field(default_factory=dict)
     copies: dict[str, Path] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)  # staged page -> the author's file
+    placed: set[Fault] = field(default_factory=set)
 
 
 def stage(
@@ -64,6 +66,7 @@ def stage(
         raise AuthorError(faults=faults)
     report = StageReport(faults=sorted(set(faults)))
     for draft in drafts:
+        _show_faults(draft, report.faults)
         if draft.lang in langs:
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
     report.seconds = time.perf_counter() - started
@@ -83,8 +86,12 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
         for post, page in _stage_posts(draft, shelf, evidence, site):
             post_pages[post.source.rpartition("/")[0], lang] = (post, page)
             faults += page.faults
+            draft.sources[page.path] = page.source
+            draft.placed |= page.placed
         for page in _stage_site_pages(root, draft, shelf, evidence, site):
             faults += page.faults
+            draft.sources[page.path] = page.source
+            draft.placed |= page.placed
         faults += _stage_generated(draft, shelf, evidence, site, history)
         _collect_assets(root, draft)
         drafts.append(draft)
@@ -94,6 +101,17 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
             bound, quoted = {"zh": page.bound, "en": theirs.bound}, {"zh": page.quoted, "en": theirs.quoted}
             faults += check_pair(post, other, bound, quoted)
     return drafts, sorted(set(faults))
+
+
+def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
+    """Put at the head of each page the faults of its source that have no place within it."""
+    for path, source in draft.sources.items():
+        mine = [fault for fault in faults if fault.path == source and fault not in draft.placed]
+        if mine and path in draft.pages:
+            shown = "\n\n".join(fault_block(AuthorError(faults=[fault])) for fault in mine)
+            end = draft.pages[path].find("\n---\n", 3) + 5 if draft.pages[path].startswith("---\n") else 0
+            text = draft.pages[path]
+            draft.pages[path] = f"{text[:end]}\n{shown}\n\n{text[end:]}"
 
 
 def _stage_posts(draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site) -> Iterable[tuple[Post, Page]]:
