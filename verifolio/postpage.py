@@ -33,7 +33,7 @@ def render_post(
         "categories": post.meta.categories,
         "tags": post.meta.tags,
         "readtime": reading_minutes(post.body),
-        **({"draft": True} if post.meta.draft else {}),
+        **({"draft": True} if post.meta.draft and not post.broken else {}),
     }
     front = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=1000)
     opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"

@@ -50,6 +50,7 @@ class Post:
     meta: FrontMatter
     body: str
     first_line: int
+    broken: bool = False  # a stand-in: the file could not be read
 
     @property
     def staged(self) -> str:
@@ -162,7 +163,7 @@ def _stand_in(root: Path, path: Path) -> Post:
     meta = FrontMatter(
         title=path.parent.name, description="", date=datetime.date(1970, 1, 1), slug=name, draft=True
     )
-    return Post(path.relative_to(root).as_posix(), path.stem, meta, "<!-- more -->\n", 1)
+    return Post(path.relative_to(root).as_posix(), path.stem, meta, "<!-- more -->\n", 1, broken=True)
 
 
 def _check_slugs(posts: list[Post]) -> list[Fault]:

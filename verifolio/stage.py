@@ -98,6 +98,8 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
     for (folder, lang), (post, page) in post_pages.items():
         if lang == "zh" and (folder, "en") in post_pages:
             other, theirs = post_pages[folder, "en"]
+            if post.broken or other.broken:
+                continue
             bound, quoted = {"zh": page.bound, "en": theirs.bound}, {"zh": page.quoted, "en": theirs.quoted}
             faults += check_pair(post, other, bound, quoted)
     return drafts, sorted(set(faults))
