@@ -1,0 +1,1 @@
+"""Stands where a Gradio app would: the tests never start it."""
