@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 NARROW = "\u202f"  # narrow no-break space: number and unit stay on one line
@@ -85,16 +84,21 @@ def _rounded(value: float, digits: int | None, figures: int) -> str:
     if digits is None:
         if value == 0:
             return "0"
-        digits = max(0, figures - 1 - math.floor(math.log10(abs(value))))
+        digits = max(0, figures - 1 - _exponent(value, figures))
     return f"{value:,.{digits}f}"
 
 
 def _prefixed(value: float, digits: int | None, *, whole: bool) -> tuple[str, str]:
-    size = abs(value)
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= factor:
+    exponent = _exponent(value, 3) if value else 0
+    for power, factor, prefix in ((9, 1e9, "G"), (6, 1e6, "M"), (3, 1e3, "k")):
+        if exponent >= power:
             return _rounded(value / factor, digits, 3), prefix
     return (f"{value:,.0f}" if whole or value == int(value) else f"{value:,.1f}"), ""
+
+
+def _exponent(value: float, figures: int) -> int:
+    """The power of ten of the value as rounded: 999,999 in three figures is 1.00 M, not 1,000 k."""
+    return int(f"{value:.{figures - 1}e}".partition("e")[2])
 
 
 def _minus(text: str) -> str:
