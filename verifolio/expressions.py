@@ -8,6 +8,8 @@ max and round work on them. Nothing else does: no calls, no attributes of Python
 from __future__ import annotations
 
 import ast
+import functools
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +63,10 @@ def evaluate(text: str, lookup: Lookup) -> Quantity:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise AuthorError(f"‘{text.strip()}’ is not an expression: {error.msg}") from None
-    return _Evaluator(lookup).visit(tree.body)
+    found = _Evaluator(lookup).visit(tree.body)
+    if not math.isfinite(found.value):
+        raise AuthorError(f"‘{text.strip()}’ is not a finite number")
+    return found
 
 
 class _Evaluator:
@@ -131,9 +136,14 @@ class _Evaluator:
         if name not in _FUNCTIONS or node.keywords:
             raise AuthorError(f"no function ‘{name}’", hint=did_you_mean(name, list(_FUNCTIONS)))
         values = [self.visit(one) for one in node.args]
-        unit = values[0].unit if values else ""
+        unit = functools.reduce(
+            lambda unit, one: _same_unit(Quantity(0, unit), one, ast.unparse(node)), values, ""
+        )
         refs = tuple(ref for value in values for ref in value.refs)
-        return Quantity(_FUNCTIONS[name](*(value.value for value in values)), unit, refs)
+        try:
+            return Quantity(_FUNCTIONS[name](*(value.value for value in values)), unit, refs)
+        except (TypeError, ValueError) as error:
+            raise AuthorError(f"‘{ast.unparse(node)}’: {error}") from None
 
 
 def resolve_key(parts: list[str], lookup: Lookup) -> Quantity:
