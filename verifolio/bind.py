@@ -134,7 +134,10 @@ def _bind_number(tag: str, page: Page, line: int, *, plain: bool) -> str:
     if "ci" in options:
         if quantity.metric is None or quantity.metric.ci is None:
             raise AuthorError(f"‘{expression.strip()}’ has no interval to show")
-        low, high = quantity.metric.ci
+        low, high = (
+            _converted(Quantity(end, quantity.unit, quantity.refs), shown.unit, expression).value
+            for end in quantity.metric.ci
+        )
         interval = format_interval(low, high, shown.unit, page.lang, digits)
         text += f"（{interval}）" if page.lang == "zh" else f" ({interval})"
     if plain or "plain" in options or not quantity.refs:
