@@ -75,8 +75,13 @@ class Run:
         return self._needed(experiment).results_dir(self.profile) / name
 
     def derived_of(self, experiment: str, name: str) -> Path:
-        """A derived file of a needed experiment."""
-        return self._needed(experiment).derived_dir(self.profile) / name
+        """A derived file of a needed experiment; made from its products when this machine lacks it."""
+        needed = self._needed(experiment)
+        path = needed.derived_dir(self.profile) / name
+        if not path.is_file() and needed.entry.derive:
+            self.say(f"deriving {name} from the products of {needed.name}")
+            derive(self._portfolio, needed, self.profile)
+        return path
 
     def product(self, name: str) -> Path:
         """Where to write a declared product; it is moved into place when the run succeeds."""
