@@ -240,14 +240,16 @@ def _swap(new: Path, site: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two folders in a single step where the system can (Linux, macOS)."""
-    libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    if os.name != "posix":
+        return False
+    libc: Any = ctypes.CDLL(None)
     first, second = os.fsencode(one), os.fsencode(other)
-    with contextlib.suppress(AttributeError):
-        if sys.platform == "linux":
-            return libc.renameat2(-100, first, -100, second, 2) == 0  # type: ignore[union-attr]
+    try:
         if sys.platform == "darwin":
-            return libc.renamex_np(first, second, 2) == 0  # type: ignore[union-attr]
-    return False
+            return bool(libc.renamex_np(first, second, 2) == 0)
+        return bool(libc.renameat2(-100, first, -100, second, 2) == 0)  # AT_FDCWD, RENAME_EXCHANGE
+    except AttributeError:  # an old C library
+        return False
 
 
 def _recover(build: Path) -> None:

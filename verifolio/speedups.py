@@ -81,7 +81,7 @@ def install(cache: Cache) -> None:
     from mkdocs.theme import Theme
 
     if _known(Page.render):
-        Page.render = _instead(Page.render, _render_page)
+        Page.render = _instead(Page.render, _render_page)  # type: ignore[method-assign]
     if _known(Excerpt.__init__, Excerpt.render):
         Excerpt.__init__ = _instead(Excerpt.__init__, _init_excerpt)
         Excerpt.render = _instead(Excerpt.render, _render_excerpt)
@@ -91,7 +91,7 @@ def install(cache: Cache) -> None:
         SearchIndex.add_entry_from_context = _instead(add, _add_entry)
     if _known(ReadtimeParser, blog.readtime):
         blog.readtime = _instead(blog.readtime, _readtime)
-    Theme.get_env = _instead(Theme.get_env, _get_env)
+    Theme.get_env = _instead(Theme.get_env, _get_env)  # type: ignore[method-assign]
 
 
 def current() -> Cache:
@@ -363,7 +363,8 @@ def _prints_rest(custom_dir: str | None) -> bool:
 
 def _quiet(config: MkDocsConfig) -> MkDocsConfig:
     """Material's settings for excerpts: no permalinks, no second warning about a link."""
-    return _once_for(config, "_quiet", _material_quiet)
+    quiet: MkDocsConfig = _once_for(config, "_quiet", _material_quiet)
+    return quiet
 
 
 def _lead_parser(config: MkDocsConfig) -> Any:
@@ -374,7 +375,8 @@ def _lead_parser(config: MkDocsConfig) -> Any:
 def _material_quiet(config: MkDocsConfig) -> MkDocsConfig:
     from material.plugins.blog.structure import _patch
 
-    return _patch(config)
+    quiet: MkDocsConfig = _patch(config)
+    return quiet
 
 
 def _new_lead_parser(config: MkDocsConfig) -> Any:

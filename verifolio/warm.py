@@ -11,7 +11,7 @@ release of that line, whose private functions are used here for this reason.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,11 @@ class WarmSite:
         self.site_dir = site_dir
         self._arguments = (config_file, site_dir, cache_file, site_url)
 
-    def build(self) -> None:
-        """Build everything, as MkDocs does, and keep what it takes to do parts again."""
+    def build(self, give_way: Callable[[], None] = lambda: None) -> None:
+        """Build everything, as MkDocs does, and keep what it takes to do parts again.
+
+        `give_way` is called between pages, so that a build in the background can wait for an edit.
+        """
         from mkdocs.commands import build as mkdocs
         from mkdocs.structure.files import InclusionLevel, get_files, set_exclusions
         from mkdocs.structure.nav import get_navigation
@@ -49,6 +52,7 @@ class WarmSite:
         for file in files.documentation_pages(inclusion=inclusion):
             if file.page is None and file.inclusion.is_not_in_nav():
                 Page(None, file, config)
+            give_way()
             mkdocs._populate_page(file.page, config, files)
         self.env = config.plugins.on_env(env, config=config, files=files)
         files.copy_static_files(inclusion=inclusion)
@@ -58,6 +62,7 @@ class WarmSite:
             mkdocs._build_extra_template(template, files, config, nav)
         self.pages = files.documentation_pages(inclusion=inclusion)
         for file in self.pages:
+            give_way()
             mkdocs._build_page(file.page, config, self.pages, nav, self.env)
         for file in self.pages:
             file.page.validate_anchor_links(files=files, log_level=config.validation.links.anchors)
