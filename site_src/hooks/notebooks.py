@@ -10,17 +10,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-STYLE = re.compile(r"<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
-SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
-COPY_BUTTON = re.compile(
-    r'<div class="zeroclipboard-container">.*?</clipboard-copy>\s*</div>', re.DOTALL
+_CLUTTER = re.compile(
+    r"<style\b.*?</style>|<script\b.*?</script>|<!--.*?-->"
+    # the copy button of nbconvert, and the hidden text that it copies
+    r'|<div class="zeroclipboard-container">.*?</clipboard-copy>\s*</div>'
+    r'|<div class="clipboard-copy-txt".*?</div>',
+    re.DOTALL | re.IGNORECASE,
 )
+_EMPTY_ANCHOR = re.compile(r' id=""(?=>)|<a class="anchor-link" href="#">[^<]*</a>')
+_WRAPPER_STOP = re.compile(r'(<div class="jp-Cell-inputWrapper") tabindex="0"')
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
-    """Strip styles, scripts and the copy button that needs them from a notebook's page."""
+    """Strip what the site brings itself from a notebook's page, and name its code for our colours."""
     if not page.file.src_uri.endswith(".ipynb"):
         return html
-    for clutter in (STYLE, SCRIPT, COPY_BUTTON):
-        html = clutter.sub("", html)
-    return html
+    html = _CLUTTER.sub("", html)
+    html = _EMPTY_ANCHOR.sub("", html)  # nbconvert finds no id in a Chinese heading
+    html = _WRAPPER_STOP.sub(r"\1", html)  # cells are read, not operated: no stop for the Tab key
+    return html.replace("highlight-ipynb", "highlight")

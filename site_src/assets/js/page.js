@@ -24,10 +24,13 @@
     }
   })
 
-  // ---- and puts the cursor where one types
+  // ---- and puts the cursor where one types; the theme's search listens to keys alone, which
+  // misses pasted text and words that an input method puts in
+  const query = document.querySelector("[data-md-component=search-query]")
   document.getElementById("__search")?.addEventListener("change", event => {
-    if (event.target.checked) document.querySelector("[data-md-component=search-query]")?.focus()
+    if (event.target.checked) query?.focus()
   })
+  query?.addEventListener("input", () => query.dispatchEvent(new KeyboardEvent("keyup")))
 
   // ---- print: where each receipt is, and nothing folded but the solutions
   addEventListener("beforeprint", () => {
