@@ -1,6 +1,6 @@
 """Finds numbers typed by hand that look like a metric of the page.
 
-`{{literal 91 %}}` says that a number is not one. Code, links, headings' anchors and HTML are left alone.
+`{{literal 91 %}}` says that a number is not one. Code, links and HTML are left alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from verifolio.errors import Fault
 from verifolio.page import Page
 from verifolio.results import Metric
 
-_LEFT_ALONE = re.compile(
-    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[^>]*>|\]\([^)]*\)|https?://\S+|^:::.*?^:::\s*$",
-    re.DOTALL | re.MULTILINE,
+_CODE = re.compile(
+    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+", re.DOTALL
 )
-_NUMBER = re.compile(r"(?<![\w.,])[-−+]?\d[\d,]*(?:\.\d+)?(?:\s*[%％])?(?![\w]*\d)")
+_BLOCK_LINE = re.compile(r"^(?::::|(?:claim|columns|rows|lines):).*$", re.MULTILINE)  # keys, not prose
+# Letters are ASCII here: in Chinese a number stands right beside the words.
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])[-−+]?\d[\d,]*(?:\.\d+)?(?:\s*[%％])?(?![A-Za-z0-9_]*\d)")
 
 
 def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Fault]:
@@ -28,7 +29,8 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
             for form in _forms(metric):
                 forms.setdefault(form, f"{name}.{key}")
     faults = []
-    visible = _LEFT_ALONE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
+    visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
+    visible = _BLOCK_LINE.sub("", visible)
     for number, line in enumerate(visible.split("\n"), first_line):
         for found in _NUMBER.finditer(line):
             form = re.sub(r"[\s,+]", "", found.group()).replace("％", "%").replace("−", "-")

@@ -25,6 +25,7 @@ def render_post(
     description = bind_inline(post.meta.description, page, 1, plain=True)
     body = bind_text(post.body, page, handlers, first_line=post.first_line)
     page.faults += find_handwritten(post.body, page, first_line=post.first_line)
+    page.faults += find_handwritten(f"{post.meta.title} — {post.meta.description}", page)
     head = {
         "title": title,
         "description": description,
