@@ -45,12 +45,15 @@ def quote_code(root: Path, target: str, lines: str = "") -> Quote:
             raise AuthorError(f"symbols are known in Python files only, not in {name}")
         first, last = _span(source, symbol, name)
     if lines:
-        low, _, high = str(lines).partition("-")
-        if not low.isdigit() or not (high or low).isdigit():
+        low, _, high = lines.partition("-")
+        start, end = (int(one) if one.isdigit() else 0 for one in (low, high or low))
+        if not 1 <= start <= end:
             raise AuthorError(
                 f"lines: {lines} is not a range", hint="lines: 3-12, counted from the symbol's first"
             )
-        first, last = first + int(low) - 1, min(last, first + int(high or low) - 1)
+        first, last = first + start - 1, min(last, first + end - 1)
+        if first > last:
+            raise AuthorError(f"{target} has no line {start}", hint="lines: counts from the symbol's first")
     text = textwrap.dedent("\n".join(source.split("\n")[first - 1 : last])).rstrip()
     count = text.count("\n") + 1
     if count > MAX_LINES:
