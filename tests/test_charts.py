@@ -1,0 +1,95 @@
+"""Charts: one SVG for light and dark, words in both languages, data as a table."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from verifolio.charts import chart_data, render_svg
+from verifolio.errors import AuthorError
+from verifolio.results import Chart, read_result
+
+
+@pytest.fixture(scope="module")
+def chart(_staged_once) -> Chart:
+    return read_result(_staged_once / "projects/toy/results/compare.json").charts["accuracy"]
+
+
+@pytest.fixture(scope="module")
+def cache(_staged_once):
+    return _staged_once / "build/cache/charts"
+
+
+def changed(chart: Chart, **spec) -> Chart:
+    return Chart({**copy.deepcopy(chart.spec), **spec}, chart.words)
+
+
+@pytest.mark.parametrize(("lang", "word"), [("zh", "词表"), ("en", "word lists")])
+def test_words_are_those_of_the_language(chart, cache, lang, word):
+    svg = render_svg(chart, lang, "wide", cache)
+    assert f">{word}<" in svg
+    assert "@" not in svg
+
+
+def test_colours_are_variables_that_follow_the_page(chart, cache):
+    svg = render_svg(chart, "en", "wide", cache).lower()
+    assert "var(--vf-c1)" in svg
+    assert "var(--vf-ink)" in svg
+    assert not {"#0072b2", "#1a1a1a", "#ffffff", 'fill="white"', "font-family"} & set(svg.split())
+    assert "#0072b2" not in svg
+
+
+def test_two_widths_are_drawn(chart, cache):
+    wide, narrow = (render_svg(chart, "en", size, cache) for size in ("wide", "narrow"))
+    assert 'viewBox="0 0 660 ' in wide
+    assert 'viewBox="0 0 330 ' in narrow
+
+
+def test_a_drawing_comes_from_the_cache_the_second_time(chart, tmp_path, monkeypatch):
+    first = render_svg(chart, "en", "narrow", tmp_path)
+    import vl_convert
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda **_: pytest.fail("drawn again"))
+    assert render_svg(chart, "en", "narrow", tmp_path) == first
+
+
+def test_ids_of_two_charts_on_a_page_differ(chart, cache):
+    clipped = changed(chart, mark={"type": "bar", "clip": True})
+    other = changed(chart, mark={"type": "bar", "clip": True, "opacity": 0.5})
+    first, second = (render_svg(one, "en", "wide", cache) for one in (clipped, other))
+    assert 'id="' in first
+    assert not set(_ids(first)) & set(_ids(second))
+
+
+def _ids(svg: str) -> list[str]:
+    return [piece.partition('"')[0] for piece in svg.split('id="')[1:]]
+
+
+def test_the_data_stand_in_a_table_with_the_readers_words(chart):
+    assert chart_data(chart, "en") == (
+        ["method", "accuracy"], [["always one class", 0.5], ["word lists", 0.75]], False,
+    )  # fmt: skip
+    assert chart_data(chart, "zh")[1][1] == ["词表", 0.75]
+
+
+def test_long_data_are_cut_and_say_so(chart):
+    values = [{"method": str(number), "accuracy": 0.5} for number in range(400)]
+    _, rows, cut = chart_data(changed(chart, data={"values": values}), "en")
+    assert (len(rows), cut) == (300, True)
+
+
+def test_a_chart_without_data_is_refused(chart):
+    with pytest.raises(AuthorError, match="carries no data"):
+        chart_data(changed(chart, data={"url": "https://example.org/x.csv"}), "en")
+
+
+def test_a_word_without_translation_is_refused(chart, tmp_path):
+    with pytest.raises(AuthorError, match="uses the word @constant but gives no translation"):
+        render_svg(Chart(chart.spec, {}), "en", "wide", tmp_path)
+
+
+def test_a_specification_that_cannot_be_drawn_is_refused(chart, tmp_path):
+    with pytest.raises(AuthorError, match="Vega-Lite cannot draw the chart"):
+        render_svg(changed(chart, mark="bra"), "en", "wide", tmp_path)
+    assert list(tmp_path.iterdir()) == []
