@@ -1,7 +1,7 @@
 """The classifier as a Gradio app: text in, verdict and the words that moved it out.
 
 Run here: `make serve` (or `python demos/classifier/app.py`). On a Space the folder stands alone: the
-project's inference module lies beside this file and the weights in `model/`. Importing does nothing but
+project's pure modules lie beside this file under their own names and the weights in `model/`. Importing does nothing but
 lay out the page; the model loads with the first text.
 """
 
@@ -15,17 +15,15 @@ import gradio as gr
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-if (HERE / "inference.py").exists():
-    from inference import InputError, Verdict, load_classifier
-else:
-    sys.path.insert(0, str(ROOT))
-    from projects.sentiment.inference import InputError, Verdict, load_classifier
+sys.path.insert(0, str(HERE if (HERE / "projects").is_dir() else ROOT))
+
+from projects.sentiment.inference import Verdict, WordEffect, load_classifier  # noqa: E402
+from projects.sentiment.text import clean  # noqa: E402
 
 LABELS = {"positive": "正面 positive", "negative": "负面 negative"}
-ERRORS = {
-    "empty": "请先输入一段英文影评。 Please type a film review first.",
-    "too long": "文本太长：最多 20,000 个字符。 Too long: 20,000 characters at most.",
-}
+MAX_CHARACTERS = 20_000
+EMPTY = "请先输入一段英文影评。 Please type a film review first."
+TOO_LONG = f"文本太长：最多 {MAX_CHARACTERS:,} 个字符。 Too long: {MAX_CHARACTERS:,} characters at most."
 EXAMPLES = [
     "A warm, funny film with a cast that clearly loved making it. I left the cinema smiling.",
     "Two hours of wooden dialogue and a plot that gives up halfway. Avoid.",
@@ -40,30 +38,35 @@ def model_folder() -> Path:
 
 
 def classify(text: str) -> tuple[dict[str, float], list[tuple[str, float | None]]]:
-    """(label → probability, (word, effect) in the order of the text)."""
+    """(label → probability, the text in pieces with the effect of each)."""
+    text = clean(text or "")
+    if not text:
+        raise gr.Error(EMPTY, duration=8)
+    if len(text) > MAX_CHARACTERS:
+        raise gr.Error(TOO_LONG, duration=8)
     try:
         classifier = load_classifier(model_folder())
-        verdict = classifier.classify(text)
-        effects = classifier.word_effects(text)
-    except InputError as error:
-        raise gr.Error(ERRORS[str(error)], duration=8) from None
     except FileNotFoundError as error:
         raise gr.Error(str(error), duration=None) from None
-    return probabilities(verdict), scaled(effects)
+    return probabilities(classifier.classify(text)), pieces(text, classifier.word_effects(text))
 
 
 def probabilities(verdict: Verdict) -> dict[str, float]:
     """Both classes with their probabilities."""
-    other = "negative" if verdict.label == "positive" else "positive"
-    return {LABELS[verdict.label]: verdict.probability, LABELS[other]: 1 - verdict.probability}
+    return {LABELS["positive"]: verdict.positive, LABELS["negative"]: 1 - verdict.positive}
 
 
-def scaled(effects: list[tuple[str, float]]) -> list[tuple[str, float | None]]:
-    """Effects in -1..1 for colouring; words that hardly matter stay plain."""
-    largest = max((abs(effect) for _, effect in effects), default=0.0) or 1.0
-    return [
-        (f"{word} ", effect / largest if abs(effect) > 0.1 * largest else None) for word, effect in effects
-    ]
+def pieces(text: str, effects: list[WordEffect]) -> list[tuple[str, float | None]]:
+    """The text cut at its words; effects scaled to -1..1, words that hardly matter stay plain."""
+    largest = max((abs(one.effect) for one in effects), default=0.0) or 1.0
+    parts: list[tuple[str, float | None]] = []
+    at = 0
+    for one in effects:
+        parts.append((text[at : one.start], None))
+        share = one.effect / largest
+        parts.append((one.word, share if abs(share) > 0.1 else None))
+        at = one.end
+    return [part for part in [*parts, (text[at:], None)] if part[0]]
 
 
 with gr.Blocks(title="影评情感分类器 · Film review classifier") as demo:
@@ -74,14 +77,14 @@ with gr.Blocks(title="影评情感分类器 · Film review classifier") as demo:
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(
-                label="影评 · Review", lines=6, max_lines=14, max_length=20_000, autofocus=False
+                label="影评 · Review", lines=6, max_lines=14, max_length=MAX_CHARACTERS, autofocus=False
             )
             button = gr.Button("判断 · Classify", variant="primary")
             gr.Examples(EXAMPLES, inputs=text, label="例子 · Examples")
         with gr.Column():
             verdict = gr.Label(label="判断 · Verdict", num_top_classes=2)
             words = gr.HighlightedText(
-                label="左右判断的词（前 60 个）· Words that moved it (first 60)",
+                label="左右判断的词 · Words that moved it (＋ positive, − negative)",
                 show_legend=False,
                 combine_adjacent=False,
             )
