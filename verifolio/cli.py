@@ -87,12 +87,16 @@ def run(ctx: click.Context, names: tuple[str, ...], profile: str, force: bool) -
 @main.command(hidden=True)
 @click.argument("name")
 @PROFILE
+@click.option("--with-parent", is_flag=True, help="End when standard input closes.")
 @click.pass_context
-def execute(ctx: click.Context, name: str, profile: str) -> None:
+def execute(ctx: click.Context, name: str, profile: str, with_parent: bool) -> None:
     """Run one experiment in this process (pytask's tasks call this)."""
+    from verifolio.machine import end_with_parent
     from verifolio.portfolio import read_portfolio
     from verifolio.record import execute as execute_experiment
 
+    if with_parent:
+        end_with_parent()
     portfolio = read_portfolio(_root(ctx))
     execute_experiment(portfolio, portfolio.experiment(name), profile)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass, field
 from typing import Literal
@@ -130,15 +131,20 @@ def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = ""
 
 
 def _locked_products(portfolio: Portfolio) -> dict[str, str]:
-    """Result file → SHA-256 as pytask recorded it."""
+    """Result file → SHA-256 as pytask recorded it; its journal holds what a run finished since."""
     path = portfolio.root / "pytask.lock"
     try:
-        with path.open("rb") as stream:
-            tasks = tomllib.load(stream).get("task", [])
-    except FileNotFoundError:
-        return {}
-    except tomllib.TOMLDecodeError as error:
+        tasks = tomllib.loads(path.read_text(encoding="utf-8")).get("task", []) if path.exists() else []
+    except ValueError as error:
         raise AuthorError(
             f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
         ) from None
+    journal = path.with_name("pytask.lock.journal")
+    for line in (
+        journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
+    ):
+        try:
+            tasks.append(json.loads(line))
+        except ValueError:
+            break  # a kill cut the last line short
     return {name: digest for task in tasks for name, digest in task.get("produces", {}).items()}

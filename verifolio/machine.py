@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 
@@ -42,6 +43,17 @@ def describe_commit(root: Path, *, of: list[str]) -> tuple[str, bool]:
     except (OSError, subprocess.CalledProcessError):
         return "", True
     return commit, dirty
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input closes: a killed run must leave none behind to write."""
+
+    def watch() -> None:
+        while os.read(0, 1):  # not sys.stdin, whose lock would be held at exit
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _git(root: Path, *args: str) -> str:

@@ -15,9 +15,11 @@ from typing import Any
 from verifolio.errors import AuthorError, VerifolioError, did_you_mean
 from verifolio.files import write_atomic
 from verifolio.fingerprint import fingerprint_of
+from verifolio.freshness import check_freshness
 from verifolio.portfolio import PROFILES, PUBLISHED, Experiment, Portfolio, find_root, read_portfolio
 
 PROFILE_VARIABLE = "VERIFOLIO_PROFILE"
+FORCED_VARIABLE = "VERIFOLIO_FORCED"  # names of experiments to run although they are fresh, or *
 
 
 class ExperimentFailed(VerifolioError):
@@ -50,13 +52,22 @@ def needed_results(experiment: Experiment) -> dict[str, Path]:
 
 
 def run_in_process(name: str) -> None:
-    """Run one experiment in a process of its own, so that its peak memory is its own."""
-    command = [sys.executable, "-m", "verifolio", "execute", name]
-    done = subprocess.run([*command, "--profile", current_profile()], check=False)
-    if done.returncode == 130:
+    """Run one experiment in a process of its own, so that its peak memory is its own.
+
+    What is fresh stays, also when pytask asks for it: after a new comment in a task file, without its
+    lock, or because it selects the needs of a forced experiment too.
+    """
+    forced = {name, "*"} & set(os.environ.get(FORCED_VARIABLE, "").split())
+    if not forced and check_freshness(read_portfolio(find_root()), current_profile())[name].state == "fresh":
+        return
+    command = [sys.executable, "-m", "verifolio", "execute", name, "--with-parent"]
+    # The pipe stays open as long as this process lives: the other one ends with it, even when killed.
+    with subprocess.Popen([*command, "--profile", current_profile()], stdin=subprocess.PIPE) as process:
+        code = process.wait()
+    if code == 130:
         raise KeyboardInterrupt
-    if done.returncode:
-        raise ExperimentFailed(f"{name} failed (exit {done.returncode}); its message stands above")
+    if code:
+        raise ExperimentFailed(f"{name} failed (exit {code}); its message stands above")
 
 
 def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> None:
@@ -68,6 +79,7 @@ def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> 
         raise AuthorError(f"no profile ‘{profile}’", hint=did_you_mean(profile, list(PROFILES)))
     portfolio = read_portfolio(root)
     os.environ[PROFILE_VARIABLE] = profile
+    os.environ[FORCED_VARIABLE] = (" ".join(names) or "*") if force else ""
     os.chdir(root)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))

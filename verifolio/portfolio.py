@@ -230,5 +230,23 @@ def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> No
             )
         if ":" not in entry.run:
             faults.append(AuthorError(f"{experiment.key}: run is written module:function", path=where))
+    if not faults and (circle := _find_circle(project)):
+        message = f"experiments need each other in a circle: {' → '.join(circle)}"
+        faults.append(AuthorError(message, path=f"projects/{project.slug}/experiments.yml"))
     if faults:
         raise AuthorError(faults=[fault for error in faults for fault in error.faults])
+
+
+def _find_circle(project: Project) -> list[str]:
+    done: set[str] = set()
+
+    def follow(key: str, trail: list[str]) -> list[str]:
+        if key in trail:
+            return [*trail[trail.index(key) :], key]
+        if key in done:
+            return []
+        done.add(key)
+        needs = project.experiments[key].entry.needs
+        return next((circle for need in needs if (circle := follow(need, [*trail, key]))), [])
+
+    return next((circle for key in project.experiments if (circle := follow(key, []))), [])
