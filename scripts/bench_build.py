@@ -61,6 +61,8 @@ def main() -> None:
         print_row(row)
         shutil.rmtree(root, ignore_errors=True)
     write_atomic(folder / "build.json", json.dumps({"load": os.getloadavg()[0], "rows": rows}, indent=1))
+    if os.getloadavg()[0] > (os.cpu_count() or 1) + 1:
+        print("\nThe machine is busy with other work: ratios of seconds suffer, processor time less.")
     print(f"\nwritten: {(folder / 'build.json').relative_to(REPOSITORY)}")
 
 

@@ -388,6 +388,16 @@ def test_preview_shows_a_fault_in_its_page(preview: tuple[Path, str]) -> None:
     assert "blog/post-000/zh.md" in (root / "serve.log").read_text(encoding="utf-8")
 
 
+def test_preview_reloads_every_page_for_a_changed_style(preview: tuple[Path, str]) -> None:
+    root, url = preview
+    since = re.search(r"since=(\d+)", fetch(url))[1]
+    append(root / "site_src/assets/css/site.css", "\n/* changed */\n")
+    with urllib.request.urlopen(f"{url}_verifolio/events?since={since}", timeout=10) as stream:
+        news = next(line for line in stream if line.startswith(b"data:") and b'"*"' in line)
+    assert news
+    assert "/* changed */" in fetch(f"{url}assets/css/site.css")
+
+
 def test_preview_answers_missing_pages_and_folders(preview: tuple[Path, str]) -> None:
     _, url = preview
     with pytest.raises(urllib.error.HTTPError, match="404"):

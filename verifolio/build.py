@@ -160,7 +160,7 @@ def _render_all(root: Path, new: Path, langs: Sequence[str], *, strict: bool) ->
         for process in processes.values():
             process.kill()
             process.wait()
-    _raise_failures(outcomes, strict=strict)
+    _raise_failures(outcomes)
     for lang, place in places.items():
         if place != new:
             new.mkdir(exist_ok=True)
@@ -204,7 +204,7 @@ def _outcome(process: subprocess.Popen[str]) -> dict[str, Any]:
     return outcome
 
 
-def _raise_failures(outcomes: dict[str, Any], *, strict: bool) -> None:
+def _raise_failures(outcomes: dict[str, Any]) -> None:
     """One error for all that the languages found."""
     failed = {lang: outcome for lang, outcome in outcomes.items() if outcome["failed"]}
     for outcome in failed.values():

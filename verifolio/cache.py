@@ -56,11 +56,11 @@ class Cache:
         fresh, used = list(self._fresh), list(self._values)  # another thread may still add to them
         rows = [(key, json.dumps(self._values[key], ensure_ascii=False)) for key in fresh]
         with contextlib.suppress(sqlite3.Error), self._database as database:
-            database.execute("create temp table used (key blob primary key)")
+            database.execute("create temp table if not exists used (key blob primary key)")
+            database.execute("delete from used")
             database.executemany("insert into used values (?)", ((key,) for key in used))
             database.executemany("insert or replace into entry values (?, ?)", rows)
             database.execute("delete from entry where key not in (select key from used)")
-            database.execute("drop table used")
             del self._fresh[: len(fresh)]
 
 

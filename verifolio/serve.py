@@ -21,6 +21,7 @@ import webbrowser
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from verifolio.build import LANGUAGES
 from verifolio.errors import AuthorError, Fault
@@ -42,7 +43,8 @@ def serve(
     live: dict[str, str] | None = None,
 ) -> None:
     """Serve `root` until interrupted; start `background` processes once the site is up."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as tidily as by Ctrl+C
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as tidily as by Ctrl+C
     os.environ["VERIFOLIO_STAGED"] = "1"  # tells the MkDocs hook that staging is ours
     server = PreviewServer(host, port)
     preview = Preview(root, server, live)
@@ -122,9 +124,12 @@ class Preview:
             return
         whole = any(_shapes_all_pages(self.root, path) for path in changed)
         addresses: set[str] = set()
-        for lang in self.warm:
+        for lang in LANGUAGES:
             with self._lock:
-                warm = self.warm[lang]
+                warm = self.warm.get(lang)
+                if warm is None:  # its first build failed
+                    self._want_build(lang, 0.0)
+                    continue
                 paths = {path for path in staged if path.is_relative_to(warm.docs_dir)}
                 if not paths and not whole:
                     continue
@@ -225,8 +230,10 @@ class Preview:
             time.sleep(0.02)
 
     def _address(self, lang: str, url: str) -> str:
+        if url == "*":
+            return url
         prefix = LANGUAGES[lang][1]
-        return "/" + (f"{prefix}/" if prefix else "") + ("" if url in (".", "./") else url)
+        return "/" + (f"{prefix}/" if prefix else "") + ("" if url in (".", "./") else unquote(url))
 
     def _sweep(self) -> None:
         """Remove what killed previews left behind."""

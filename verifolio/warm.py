@@ -79,19 +79,22 @@ class WarmSite:
     def refresh(self, staged: Iterable[Path]) -> set[str] | None:
         """Render only what these staged files need; None if that takes a full build.
 
-        Returns the addresses of what changed, relative to this language's root.
+        Returns the addresses of what changed, relative to this language's root; `*` for what any
+        page may use.
         """
         speedups.install(self.cache)
-        done = set()
+        done: set[str] = set()
         for path in staged:
             file = self.files.get_file_from_path(path.relative_to(self.docs_dir).as_posix())
             if file is None or not path.exists():  # a page came or went
                 return None
             if not file.is_documentation_page():
                 file.copy_file()
-            elif not self._refresh_page(file, path):
+                done.add("*")
+            elif self._refresh_page(file, path):
+                done.add(file.url)
+            else:
                 return None
-            done.add(file.url)
         return done
 
     def _refresh_page(self, file: Any, path: Path) -> bool:
