@@ -17,6 +17,7 @@ from verifolio.page import Page, card_id, fault_block, fault_inline
 from verifolio.units import UNITS, format_interval, format_value
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
+_HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
 _BLOCK = re.compile(r"^:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
 _PIECES = re.compile(r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|\{\{(?P<tag>.*?)\}\}", re.DOTALL)
 _OPTIONS = {"digits", "unit", "ci", "plain", "sign"}
@@ -30,6 +31,7 @@ class Block:
     target: str
     body: dict[str, object]
     line: int
+    level: int = 2  # of a heading in it: one below the section's
 
 
 BlockHandler = Callable[[Page, Block], str]
@@ -39,7 +41,7 @@ def bind_text(text: str, page: Page, handlers: dict[str, BlockHandler], *, first
     """Markdown with every binding replaced; faults go to the page and show where they happened."""
     out: list[str] = []
     lines = text.split("\n")
-    at = 0
+    at, level = 0, 2
     while at < len(lines):
         line = lines[at]
         if fence := _FENCE.match(line):
@@ -47,11 +49,14 @@ def bind_text(text: str, page: Page, handlers: dict[str, BlockHandler], *, first
             out += lines[at:end]
             at = end
         elif line.startswith(":::"):
-            bound, at = _bind_block(lines, at, page, handlers, first_line)
+            bound, at = _bind_block(lines, at, page, handlers, first_line, level)
             out += ["", bound, ""]
         else:
             end = _end_of_paragraph(lines, at)
-            out.append(bind_inline("\n".join(lines[at:end]), page, first_line + at))
+            paragraph = "\n".join(lines[at:end])
+            for heading in _HEADING.finditer(paragraph):
+                level = min(len(heading.group(1)) + 1, 6)
+            out.append(bind_inline(paragraph, page, first_line + at))
             at = end
     return "\n".join(out)
 
@@ -185,7 +190,12 @@ def _read_options(text: str) -> dict[str, str]:
 
 
 def _bind_block(
-    lines: list[str], at: int, page: Page, handlers: dict[str, BlockHandler], first_line: int
+    lines: list[str],
+    at: int,
+    page: Page,
+    handlers: dict[str, BlockHandler],
+    first_line: int,
+    level: int,
 ) -> tuple[str, int]:
     start = first_line + at
     try:
@@ -214,7 +224,7 @@ def _bind_block(
             raise AuthorError(
                 f"the body of ‘::: {kind}’ is not a list of keys", hint="key: value, a line each"
             )
-        block = Block(kind, found.group("target") or "", parsed, start)
+        block = Block(kind, found.group("target") or "", parsed, start, level)
         return handlers[kind](page, block), at + 1
     except AuthorError as error:
         page.fault(start, error)

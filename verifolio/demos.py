@@ -64,7 +64,7 @@ def demo_block(page: Page, block: Block) -> str:
     if block.target not in demos:
         raise AuthorError(f"no demo ‘{block.target}’", hint=did_you_mean(block.target, list(demos)))
     page.bound.append(f"demo {block.target}")
-    return render_demo(page, block.target, demos[block.target], block.line)
+    return render_demo(page, block.target, demos[block.target], block.line, block.level)
 
 
 def demo_state(page: Page, demo: Demo) -> str:
@@ -76,7 +76,7 @@ def demo_state(page: Page, demo: Demo) -> str:
     return page.evidence.state(experiment)
 
 
-def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
+def render_demo(page: Page, slug: str, demo: Demo, line: int, level: int = 2) -> str:
     """The demo's frame with its recorded outputs in HTML: useful without any script."""
     lang = page.lang
     if demo.recorded is None:
@@ -109,7 +109,6 @@ def render_demo(page: Page, slug: str, demo: Demo, line: int) -> str:
             f'<a class="vf-button vf-demo-live" href="{html.escape(live)}" data-back="{say("live_back", lang)}">'
             f"{say('live_local', lang)}</a>"
         )
-    level = 3 if page.path.startswith("blog/") else 2
     fit = "".join(
         f"<dt>{say(word, lang)}</dt><dd>{html.escape(words[lang])}</dd>"
         for word, words in (("good_at", demo.good_at), ("bad_at", demo.bad_at))

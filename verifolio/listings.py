@@ -6,11 +6,12 @@ import html
 import json
 from dataclasses import dataclass
 
-from verifolio.bind import Block, BlockHandler, bind_inline
+from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.demos import demo_block, demo_state, read_demos
 from verifolio.page import Page
 from verifolio.portfolio import Project
+from verifolio.postpage import plain_description, plain_title
 from verifolio.posts import Post, Week
 from verifolio.receipts import list_receipts, receipt_path
 from verifolio.words import say
@@ -68,19 +69,6 @@ class Shelf:
 def _chip(state: str, lang: str) -> str:
     """What is published is shown in the colour of what is fresh."""
     return f'<span class="vf-state vf-{"fresh" if state == "published" else state}">{say(state, lang)}</span>'
-
-
-def plain_title(page: Page, post: Post) -> str:
-    return bind_inline(post.meta.title, _scratch(page, post), 1, plain=True)
-
-
-def plain_description(page: Page, post: Post) -> str:
-    return bind_inline(post.meta.description, _scratch(page, post), 1, plain=True)
-
-
-def _scratch(page: Page, post: Post) -> Page:
-    """A post's words shown elsewhere: its faults are reported at the post, not again here."""
-    return Page(post.source, page.path, page.lang, page.evidence.for_page(), page.site)
 
 
 def _projects(page: Page, block: Block) -> str:

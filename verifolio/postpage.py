@@ -107,9 +107,21 @@ def _neighbours(page: Page, neighbours: tuple[Post | None, Post | None]) -> list
     links = []
     for word, post in zip(("previous_week", "next_week"), neighbours, strict=True):
         if post:
-            links.append(
-                f"[{say(word, page.lang)}：{html.escape(post.meta.title)}]({page.link(post.staged)})"
-            )
+            colon, title = ("：" if page.lang == "zh" else ": "), html.escape(plain_title(page, post))
+            links.append(f"[{say(word, page.lang)}{colon}{title}]({page.link(post.staged)})")
     return (
         ['<nav class="vf-weeks-nav" markdown="1">', "", " · ".join(links), "", "</nav>", ""] if links else []
     )
+
+
+def plain_title(page: Page, post: Post) -> str:
+    return bind_inline(post.meta.title, _scratch(page, post), 1, plain=True)
+
+
+def plain_description(page: Page, post: Post) -> str:
+    return bind_inline(post.meta.description, _scratch(page, post), 1, plain=True)
+
+
+def _scratch(page: Page, post: Post) -> Page:
+    """A post's words shown elsewhere: its faults are reported at the post, not again here."""
+    return Page(post.source, page.path, page.lang, page.evidence.for_page(), page.site)
