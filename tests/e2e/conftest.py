@@ -1,0 +1,180 @@
+"""The real site of this repository, built once for all tests here, and ways to look at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from looking import Visit, visit_pages
+from reading import BuiltSite
+
+from verifolio.build import only_builder
+
+REPOSITORY = Path(os.environ.get("VERIFOLIO_E2E_DEV", Path(__file__).parents[2]))
+
+# As a project of GitHub Pages has it: not at the root of its host.
+SITE_URL = "https://reader.example/portfolio/"
+FOLDER = urlsplit(SITE_URL).path
+
+CSP = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline'"
+)
+
+
+def copy_repository(target: Path) -> None:
+    """A copy of the work tree as it stands, with its history, without what was built."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(REPOSITORY), str(target)]
+    subprocess.run(clone, check=True, capture_output=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (REPOSITORY / name).is_file() and not name.startswith("tests/"):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, target / name)
+
+
+def verifolio(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "verifolio", "--root", str(root), *arguments],
+        cwd=root,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of pytest-xdist's workers see."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "e2e"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def root(shared: Path) -> Path:
+    """A copy of this repository whose site is built; not to be changed."""
+    root = shared / "portfolio"
+    with only_builder(shared):
+        if not root.exists():
+            copy_repository(root)
+        done = verifolio(root, "site", "--no-run", SITE_URL=SITE_URL)
+    assert done.returncode == 0, f"this repository's own site does not build:\n{done.stderr}"
+    return root
+
+
+@pytest.fixture(scope="session")
+def site(root: Path) -> BuiltSite:
+    return BuiltSite(root / "build" / "site", SITE_URL)
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves a folder below FOLDER, its 404 page for what is missing, and nothing else."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args: Any, headers: dict[str, str], **more: Any) -> None:
+        self.more_headers = headers
+        super().__init__(*args, **more)
+
+    def translate_path(self, path: str) -> str:
+        inside = path.startswith(FOLDER)
+        return super().translate_path("/" + path.removeprefix(FOLDER) if inside else "/outside-of-the-site")
+
+    def end_headers(self) -> None:
+        for name, value in self.more_headers.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        body = Path(self.directory, "404.html").read_bytes() if code == 404 else b""
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def publish(site: BuiltSite) -> Iterator[Callable[..., str]]:
+    """`publish(**headers)` puts the site on a free port and gives its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(headers: dict[str, str] | None = None) -> str:
+        # Nothing is kept by the browser, so that every page is loaded as by its first visitor.
+        own = {"Cache-Control": "no-store", **(headers or {})}
+        handler = partial(_Handler, directory=str(site.folder), headers=own)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}{FOLDER}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def address(publish: Callable[..., str]) -> str:
+    """Where the built site is served."""
+    return publish()
+
+
+@pytest.fixture(scope="session")
+def visits(
+    browser: Any, site: BuiltSite, publish: Callable[..., str], shared: Path
+) -> Callable[[str], list[Visit]]:
+    """`visits("phone" | "desk")`: what was seen on every page, looked at once by one worker.
+
+    The phone is 360 px wide and light; the desk is 1280 px wide, dark, and under a strict policy.
+    """
+
+    def get(device: str) -> list[Visit]:
+        notes = shared / f"visits-{device}.json"
+        with only_builder(shared):
+            if not notes.exists():
+                options = {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"}
+                headers = {}
+                if device == "desk":
+                    options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"}
+                    headers = {"Content-Security-Policy": CSP}
+                seen = visit_pages(browser, publish(headers), [page.url for page in site.pages], options)
+                notes.write_text(json.dumps(seen), encoding="utf-8")
+        return [Visit(**one) for one in json.loads(notes.read_text(encoding="utf-8"))]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def post_urls(site: BuiltSite) -> dict[str, str]:
+    """The post with most numbers in each language, by its address: the one that tests look at."""
+    found = {}
+    for lang in ("zh", "en"):
+        posts = site.posts(lang)
+        assert posts, f"the site has no post in {lang}"
+        found[lang] = max(posts, key=lambda page: len(page.tree.find("a", class_name="vf-num"))).url
+    return found

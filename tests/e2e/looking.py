@@ -1,0 +1,145 @@
+"""Visits to all pages in Chromium: what each asked for, said, and looked like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+TABS = 6
+
+# The contrast that WCAG asks for, from the colours that are really there: text over all the
+# translucent backgrounds below it. SVG text has a fill instead of a colour.
+MEASURE = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+  const known = new Map()
+  const rgba = text => {
+    if (!known.has(text)) {
+      canvas.clearRect(0, 0, 1, 1)
+      canvas.fillStyle = text
+      canvas.fillRect(0, 0, 1, 1)
+      const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data
+      known.set(text, [r, g, b, a / 255])
+    }
+    return known.get(text)
+  }
+  const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3])).concat(1)
+  const backgrounds = new Map()
+  const background = node => {
+    if (!node) return [255, 255, 255, 1]
+    if (!backgrounds.has(node)) {
+      const own = rgba(getComputedStyle(node).backgroundColor)
+      backgrounds.set(node, own[3] === 1 ? own : over(own, background(node.parentElement)))
+    }
+    return backgrounds.get(node)
+  }
+  const light = colour => {
+    const [r, g, b] = colour.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const contrast = (a, b) => {
+    const [low, high] = [light(a), light(b)].sort((x, y) => x - y)
+    return (high + 0.05) / (low + 0.05)
+  }
+  const where = node => {
+    const path = []
+    for (let at = node; at && path.length < 3 && at !== document.body; at = at.parentElement)
+      path.unshift(at.tagName.toLowerCase() + [...at.classList].map(c => "." + c).join(""))
+    return path.join(" > ")
+  }
+  const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const done = new Set()
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement
+    if (!walker.currentNode.data.trim() || done.has(node) || !node.checkVisibility({
+      opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true })) continue
+    done.add(node)
+    const style = getComputedStyle(node)
+    const box = node.getBoundingClientRect()
+    if (box.width <= 1 || box.height <= 1) continue
+    let opacity = 1
+    for (let at = node; at; at = at.parentElement) opacity *= Number(getComputedStyle(at).opacity)
+    const colour = rgba(node instanceof SVGElement ? style.fill : style.color)
+    const below = background(node instanceof SVGElement ? node.closest("svg").parentElement : node)
+    const seen = over([colour[0], colour[1], colour[2], colour[3] * opacity], below)
+    texts.push({ where: where(node), text: walker.currentNode.data.trim().slice(0, 40),
+                 ratio: Math.round(contrast(seen, below) * 100) / 100 })
+  }
+  const named = node => (node.textContent || "").trim() || node.getAttribute("aria-label") || node.title
+    || node.querySelector("img[alt]")?.alt || [...(node.labels || [])].map(l => l.textContent.trim()).join("")
+    || node.placeholder
+  const operated = [...document.querySelectorAll("a[href], button, summary, input, select, textarea, [role=button]")]
+  return {
+    width: document.documentElement.scrollWidth,
+    window: document.documentElement.clientWidth,
+    beyond: [...document.querySelectorAll("main *, header *, footer *")].filter(node => {
+      const box = node.getBoundingClientRect()
+      if (box.width < 1 || box.height < 1 || box.right <= innerWidth + 1 || !node.checkVisibility()) return false
+      for (let at = node; at && at !== document.body; at = at.parentElement)
+        if (getComputedStyle(at).overflowX !== "visible" || getComputedStyle(at).position === "fixed") return false
+      return true
+    }).map(where),
+    texts,
+    nameless: operated.filter(node => node.checkVisibility() && !named(node)).map(where),
+    missing: [...document.images].filter(image => image.complete && !image.naturalWidth).map(i => i.src),
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One page as one device saw it."""
+
+    url: str
+    requests: list[str]
+    said: list[str]  # errors and warnings in the console, uncaught exceptions
+    failed: list[str]  # what did not load
+    cookies: list[str]
+    width: int
+    window: int
+    beyond: list[str]
+    texts: list[dict[str, Any]]
+    nameless: list[str]
+    missing: list[str]
+
+
+def visit_pages(browser: Any, address: str, urls: list[str], options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Open every page at `address` and note what happens; some at a time, for each is mostly waiting."""
+    context = browser.new_context(**options)
+    seen = []
+    for at in range(0, len(urls), TABS):
+        opened = [_open(context, address, url) for url in urls[at : at + TABS]]
+        seen += [_look(context, page, notes) for page, notes in opened]
+    context.close()
+    return seen
+
+
+def _open(context: Any, address: str, url: str) -> tuple[Any, dict[str, Any]]:
+    page = context.new_page()
+    requests: list[str] = []
+    said: list[str] = []
+    failed: list[str] = []
+
+    def hear(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            said.append(f"{message.type}: {message.text}")
+
+    def check(answer: Any) -> None:
+        if answer.status >= 400:
+            failed.append(f"{answer.url}: {answer.status}")
+
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("websocket", lambda socket: requests.append(socket.url))
+    page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
+    page.on("response", check)
+    page.on("pageerror", lambda error: said.append(f"exception: {error}"))
+    page.on("console", hear)
+    page.goto(address + url, wait_until="commit")
+    return page, {"url": url, "requests": requests, "said": said, "failed": failed}
+
+
+def _look(context: Any, page: Any, notes: dict[str, Any]) -> dict[str, Any]:
+    page.wait_for_load_state("networkidle")
+    found = page.evaluate(MEASURE)
+    cookies = [cookie["name"] for cookie in context.cookies()]
+    page.close()
+    return {**notes, "cookies": cookies, **found}

@@ -1,0 +1,97 @@
+"""Every page of the site, on a phone in light and on a desk in dark: polite, legible, in its place."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from looking import MEASURE, Visit
+from reading import BuiltSite
+
+Visits = Callable[[str], list[Visit]]
+
+DEVICES = pytest.mark.parametrize("device", ["phone", "desk"])
+
+
+@DEVICES
+def test_no_request_leaves_the_host(visits: Visits, device: str) -> None:
+    foreign = {
+        (visit.url, address)
+        for visit in visits(device)
+        for address in visit.requests
+        if urlsplit(address).scheme != "data" and urlsplit(address).hostname != "127.0.0.1"
+    }
+    assert foreign == set()
+
+
+@DEVICES
+def test_no_cookie_is_set(visits: Visits, device: str) -> None:
+    assert {name for visit in visits(device) for name in visit.cookies} == set()
+
+
+@DEVICES
+def test_everything_loads_and_nothing_complains(visits: Visits, device: str) -> None:
+    """On the desk this is also true under a strict Content-Security-Policy."""
+    complaints = {visit.url: visit.said + visit.failed + visit.missing for visit in visits(device)}
+    assert {url: said for url, said in complaints.items() if said} == {}
+
+
+@DEVICES
+def test_no_page_is_wider_than_its_window(visits: Visits, device: str) -> None:
+    wide = {
+        visit.url: (visit.width, visit.beyond)
+        for visit in visits(device)
+        if visit.width > visit.window or visit.beyond
+    }
+    assert wide == {}
+
+
+@DEVICES
+def test_all_text_has_a_contrast_of_seven(visits: Visits, device: str) -> None:
+    """Light on the phone, dark on the desk: body, numbers, muted text, charts, code."""
+    faint = {
+        (text["where"], text["ratio"], text["text"])
+        for visit in visits(device)
+        for text in visit.texts
+        if text["ratio"] < 7
+    }
+    assert faint == set()
+
+
+@pytest.mark.parametrize(
+    ("style", "ratio"),
+    [
+        ("color: #000; background: #fff", 21),
+        ("color: #777; background: #fff", 4.48),
+        ("color: color(srgb 1 1 1 / 50%); background: #000", 5.32),
+        ("color: #fff; background: #000; opacity: .5", 5.32),
+    ],
+)
+def test_contrast_is_measured_right(new_page: Callable[..., Any], style: str, ratio: float) -> None:
+    page = new_page()
+    page.set_content(f'<body style="background:#000"><p style="{style}">text')
+    assert page.evaluate(MEASURE)["texts"][0]["ratio"] == pytest.approx(ratio, abs=0.1)
+
+
+@DEVICES
+def test_all_that_is_operated_has_a_name(visits: Visits, device: str) -> None:
+    assert {visit.url: visit.nameless for visit in visits(device) if visit.nameless} == {}
+
+
+def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite) -> None:
+    @cache
+    def weight(path: str) -> int:
+        file = site.file_of(urljoin(site.address, path)) or site.folder / "404.html"
+        data = file.read_bytes()
+        return min(len(data), len(gzip.compress(data, 6)))
+
+    heavy = {}
+    for visit in visits("phone"):
+        parts = {path: weight(path) for path in {urlsplit(address).path for address in visit.requests}}
+        if sum(parts.values()) > 200_000:
+            heavy[visit.url] = (sum(parts.values()), sorted(parts.items(), key=lambda one: -one[1])[:6])
+    assert heavy == {}
