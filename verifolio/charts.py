@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from verifolio.errors import AuthorError
-from verifolio.files import write_atomic
+from verifolio.files import write_cache
 from verifolio.results import Chart, Words
 
 WIDTHS = {"wide": 660, "narrow": 330}
@@ -57,7 +57,7 @@ def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
             f"Vega-Lite cannot draw the chart: {reason}", hint="mend the specification in the project"
         ) from None
     svg = _adapted(drawn, name[:8])
-    write_atomic(path, svg)
+    write_cache(path, svg.encode())
     return svg
 
 

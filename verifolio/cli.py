@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from verifolio.errors import AuthorError
+from verifolio.files import WRITE_ERRORS, write_error
 
 PROFILE = click.option(
     "--profile",
@@ -24,7 +25,12 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except OSError as error:  # an experiment's own writing, too, may meet a full disk
+                if error.errno not in WRITE_ERRORS:
+                    raise
+                raise write_error(error.filename or "", error) from None
         except AuthorError as error:
             for fault in error.faults:
                 click.secho("✗ ", fg="red", nl=False, err=True)

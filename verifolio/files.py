@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -11,6 +13,13 @@ from typing import Any
 import yaml
 
 from verifolio.errors import AuthorError
+
+WRITE_ERRORS = {
+    errno.ENOSPC: "the disk is full: free some space and run the same command again; nothing was lost",
+    errno.EDQUOT: "your quota is used up: free some space and run the same command again; nothing was lost",
+    errno.EACCES: "no permission to write there: check the owner and mode of the folder",
+    errno.EROFS: "the file system is read-only: work in a copy that may be written",
+}
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -54,17 +63,29 @@ def write_staged(path: Path, payload: bytes) -> None:
         temporary.write_bytes(payload)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise write_error(path, error) from error
 
 
-def write_error(path: Path, error: OSError) -> AuthorError:
+def write_cache(path: Path, payload: bytes) -> None:
+    """Keep something for next time if there is room; a cache that cannot be written harms nobody."""
+    with contextlib.suppress(AuthorError):
+        write_staged(path, payload)
+
+
+def check_room(folder: Path, size: int = 1 << 20) -> None:
+    """Raise the clear error now, not after an hour's work, when `size` bytes cannot be written."""
+    probe = folder / ".room.tmp"
+    write_atomic(probe, bytes(size))
+    probe.unlink(missing_ok=True)
+
+
+def write_error(path: Path | str, error: OSError) -> AuthorError:
     """The clear form of a full disk, a read-only folder and the like."""
-    hint = {
-        28: "the disk is full: free some space and run the same command again; nothing was lost",
-        13: "no permission to write there: check the owner and mode of the folder",
-        30: "the file system is read-only: work in a copy that may be written",
-    }.get(error.errno or 0, "nothing was changed; run the same command again once this is mended")
+    hint = WRITE_ERRORS.get(
+        error.errno or 0, "nothing was changed; run the same command again once this is mended"
+    )
     return AuthorError(f"cannot write: {error.strerror or error}", path=path, hint=hint)
 
 

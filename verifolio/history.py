@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifolio.files import write_staged
+from verifolio.files import write_cache
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def read_history(root: Path) -> History:
     raw = _cached(cache, head)
     if raw is None:
         raw = _collect(root)
-        write_staged(cache, json.dumps({"head": head, "values": raw}).encode())
+        write_cache(cache, json.dumps({"head": head, "values": raw}).encode())
     return {
         experiment: {key: [PastValue(*one) for one in values] for key, values in metrics.items()}
         for experiment, metrics in raw.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from verifolio.errors import AuthorError, VerifolioError, did_you_mean
-from verifolio.files import write_atomic
+from verifolio.files import check_room, write_atomic
 from verifolio.fingerprint import fingerprint_of
 from verifolio.freshness import check_freshness
 from verifolio.portfolio import PROFILES, PUBLISHED, Experiment, Portfolio, find_root, read_portfolio
@@ -78,6 +78,7 @@ def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> 
     if profile not in PROFILES:
         raise AuthorError(f"no profile ‘{profile}’", hint=did_you_mean(profile, list(PROFILES)))
     portfolio = read_portfolio(root)
+    check_room(root / "build")
     os.environ[PROFILE_VARIABLE] = profile
     os.environ[FORCED_VARIABLE] = (" ".join(names) or "*") if force else ""
     os.chdir(root)
