@@ -28,7 +28,7 @@ def table_block(page: Page, block: Block) -> str:
     columns = _chosen(block, "columns", {column.key: column for column in table.columns})
     first = table.columns[0].key
     rows = _chosen(block, "rows", {_name(row[first]): row for row in table.rows})
-    lines = ["| " + " | ".join(column.label[page.lang] for column in columns) + " |"]
+    lines = ["| " + " | ".join(cell_text(column.label, column, page.lang) for column in columns) + " |"]
     lines.append("|" + "|".join(" ---: " if column.unit else " --- " for column in columns) + "|")
     for row in rows:
         lines.append(

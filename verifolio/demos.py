@@ -19,7 +19,7 @@ from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Ref, find_table
 from verifolio.files import read_yaml
 from verifolio.page import Page
-from verifolio.results import Cell, Words
+from verifolio.results import Cell, Words, missing_languages
 from verifolio.units import format_value
 from verifolio.words import say
 
@@ -87,8 +87,9 @@ def render_demo(page: Page, slug: str, demo: Demo, line: int, level: int = 2) ->
     result = page.evidence.result(experiment)
     table = find_table(result, key)
     known = [column.key for column in table.columns]
-    for column in (demo.recorded.input, demo.recorded.label, demo.recorded.score):
-        if column not in known:
+    roles = demo.recorded
+    for column in (roles.input, roles.label, roles.score, roles.effects, roles.truth):
+        if column and column not in known:
             where = f"demos/{slug}/demo.yml"
             raise AuthorError(
                 f"{demo.recorded.table} has no column ‘{column}’",
@@ -140,9 +141,7 @@ def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, fir
     score = row[roles.score]
     if not isinstance(score, int | float):
         raise AuthorError(f"{roles.table}: {roles.score} holds {score!r}, not a number")
-    effects: list[tuple[str, float]] = (
-        json.loads(str(row.get(roles.effects) or "[]")) if roles.effects else []
-    )
+    effects = _effects(row.get(roles.effects), roles)
     marked = _mark_words(text, effects, lang)
     summary = text if len(text) <= 60 else text[:60].rstrip() + "…"
     opened = " open" if first else ""
@@ -156,6 +155,14 @@ def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, fir
         f'<meter min="0" max="1" value="{score:.3f}" aria-label="{say("confidence", lang)}">{shown}</meter> '
         f'<span class="vf-demo-prob">{shown}</span></p>{note}</div></details>'
     )
+
+
+def _effects(cell: Cell, roles: Recorded) -> list[tuple[str, float]]:
+    """Words of the input with their effects, which a cell holds as JSON."""
+    try:
+        return msgspec.json.decode(str(cell or "[]"), type=list[tuple[str, float]])
+    except msgspec.MsgspecError:
+        raise AuthorError(f"{roles.table}: {roles.effects} holds {cell!r}, not [[word, effect], …]") from None
 
 
 def _mark_words(text: str, effects: list[tuple[str, float]], lang: str) -> str:
@@ -185,4 +192,10 @@ def _read(path: Path, shown: str, _mtime: int, _size: int) -> Demo:
     except msgspec.ValidationError as error:
         raise AuthorError(str(error), path=shown) from None
     assert isinstance(found, Demo)
+    named = {"title": found.title, "summary": found.summary}
+    if found.recorded:
+        named |= {"good_at": found.good_at, "bad_at": found.bad_at}
+    for what, words in named.items():
+        if missing := missing_languages(words):
+            raise AuthorError(f"{what}: no words in {missing}", path=shown)
     return found

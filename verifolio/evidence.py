@@ -36,9 +36,9 @@ class Evidence:
             )
         one = self.states[name]
         if one.result is None:
-            raise AuthorError(
-                f"the result of {name} is {one.state}: {one.reasons[0].message}", hint=one.reasons[0].hint
-            )
+            why = one.reasons[0]
+            where = f"{why.path}:{why.line}" if why.line else why.path
+            raise AuthorError(f"the result of {name} is {one.state}: {why.message} ({where})", hint=why.hint)
         return one.result
 
     def evaluate(self, text: str) -> Quantity:

@@ -12,7 +12,7 @@ import msgspec
 
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.files import read_yaml
-from verifolio.results import KEY, Words
+from verifolio.results import KEY, Words, missing_languages
 
 PROFILES = ("smoke", "laptop", "gpu")
 LANGS = ("zh", "en")
@@ -199,6 +199,12 @@ def _convert_cached(path: Path, kind: Any, shown: str, _mtime: int, _size: int) 
 
 def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> None:
     faults = []
+    named = {"title": project.entry.title, "summary": project.entry.summary}
+    named |= {f"{key}: title": one.entry.title for key, one in project.experiments.items()}
+    for what, words in named.items():
+        if missing := missing_languages(words):
+            message = f"{what}: no words in {missing}"
+            faults.append(AuthorError(message, path=f"projects/{project.slug}/experiments.yml"))
     for experiment in project.experiments.values():
         where, entry = experiment.declared_in, experiment.entry
         if not KEY.match(experiment.key):

@@ -13,7 +13,7 @@ import msgspec
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.files import parse_yaml, read_yaml
 from verifolio.portfolio import LANGS
-from verifolio.results import Words
+from verifolio.results import Words, missing_languages
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -122,9 +122,13 @@ def read_weeks(root: Path) -> list[Week]:
     if not path.exists():
         return []
     try:
-        return msgspec.convert(read_yaml(path, shown="blog/weeks.yml"), list[Week])
+        weeks = msgspec.convert(read_yaml(path, shown="blog/weeks.yml"), list[Week])
     except msgspec.ValidationError as error:
         raise AuthorError(str(error), path="blog/weeks.yml") from None
+    for week in weeks:
+        if missing := missing_languages(week.title):
+            raise AuthorError(f"week {week.week}: title: no words in {missing}", path="blog/weeks.yml")
+    return weeks
 
 
 def _read_post(root: Path, path: Path) -> Post:

@@ -179,7 +179,7 @@ def _tables(result: Result, lang: str) -> Iterable[str]:
 
 def markdown_table(table: Table, lang: str) -> str:
     """A whole table in Markdown."""
-    head = "| " + " | ".join(column.label[lang] for column in table.columns) + " |"
+    head = "| " + " | ".join(cell_text(column.label, column, lang) for column in table.columns) + " |"
     rule = "|" + "|".join(" ---: " if column.unit else " --- " for column in table.columns) + "|"
     rows = [
         "| " + " | ".join(cell_text(row[column.key], column, lang) for column in table.columns) + " |"

@@ -170,6 +170,11 @@ def _read(path: Path, shown: str, _mtime: int, _size: int) -> Result:
     return result
 
 
+def missing_languages(words: Words) -> str:
+    """The languages in which the words are missing, as a fault would say it."""
+    return " and ".join(lang for lang in ("zh", "en") if not words.get(lang))
+
+
 def check_result(result: Result) -> list[str]:
     """What the types cannot say: finite numbers, known units, both languages, cells that fit."""
     faults: list[str] = []
@@ -236,9 +241,8 @@ def _check_unit(faults: list[str], where: str, unit: str) -> None:
 
 
 def _check_words(faults: list[str], where: str, words: Words) -> None:
-    missing = [lang for lang in ("zh", "en") if not words.get(lang)]
-    if missing:
-        faults.append(f"{where}: no words in {' and '.join(missing)}")
+    if missing := missing_languages(words):
+        faults.append(f"{where}: no words in {missing}")
 
 
 def _refuse_constant(name: str) -> float:
