@@ -100,7 +100,7 @@ class Workbench:
 
 
 @pytest.fixture(scope="session")
-def _staged_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def staged_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fixture portfolio, staged once, so that the copies find their charts drawn."""
     from verifolio.stage import stage
 
@@ -111,10 +111,10 @@ def _staged_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workbench(_staged_once: Path, tmp_path: Path) -> Workbench:
+def workbench(staged_once: Path, tmp_path: Path) -> Workbench:
     """A copy of the fixture portfolio, all fresh and without a fault, not in git, not staged."""
     root = tmp_path / "portfolio"
-    shutil.copytree(_staged_once, root, ignore=shutil.ignore_patterns("docs", "__pycache__"))
+    shutil.copytree(staged_once, root, ignore=shutil.ignore_patterns("docs", "__pycache__"))
     return Workbench(root)
 
 

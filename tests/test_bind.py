@@ -22,8 +22,8 @@ INPUTS = sorted(CASES.glob("*/input.*.md"))
 
 
 @pytest.fixture(scope="module")
-def evidence(_staged_once) -> Evidence:
-    return gather_evidence(_staged_once)
+def evidence(staged_once) -> Evidence:
+    return gather_evidence(staged_once)
 
 
 def page_for(evidence: Evidence, lang: str = "en", source: str = "input.md") -> Page:

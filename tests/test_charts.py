@@ -12,13 +12,13 @@ from verifolio.results import Chart, read_result
 
 
 @pytest.fixture(scope="module")
-def chart(_staged_once) -> Chart:
-    return read_result(_staged_once / "projects/toy/results/compare.json").charts["accuracy"]
+def chart(staged_once) -> Chart:
+    return read_result(staged_once / "projects/toy/results/compare.json").charts["accuracy"]
 
 
 @pytest.fixture(scope="module")
-def cache(_staged_once):
-    return _staged_once / "build/cache/charts"
+def cache(staged_once):
+    return staged_once / "build/cache/charts"
 
 
 def changed(chart: Chart, **spec) -> Chart:

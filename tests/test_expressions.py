@@ -9,8 +9,8 @@ from verifolio.evidence import Evidence, gather_evidence
 
 
 @pytest.fixture(scope="module")
-def evidence(_staged_once) -> Evidence:
-    return gather_evidence(_staged_once)
+def evidence(staged_once) -> Evidence:
+    return gather_evidence(staged_once)
 
 
 VALUES = [

@@ -12,8 +12,8 @@ from verifolio.site import read_site
 
 
 @pytest.fixture(scope="module")
-def evidence(_staged_once) -> Evidence:
-    return gather_evidence(_staged_once)
+def evidence(staged_once) -> Evidence:
+    return gather_evidence(staged_once)
 
 
 def found(text: str, evidence: Evidence) -> list[tuple[int, str]]:

@@ -195,6 +195,8 @@ DECLARATIONS = [
     ("  measure:\n", "  Measure-1:\n", "keys are lower case letters"),
     ("    derive: projects.toy.export:derive_model\n", "", "export has derived files but no derive:"),
     ("title: {zh: 玩具, en: Toy}", "title: {zh: 玩具, en: Toy", "broken YAML"),
+    ("title: {zh: 玩具, en: Toy}", "title: {zh: 玩具}", "title: no words in en"),
+    ("title: {zh: 导出, en: Export}", "title: {en: Export}", "export: title: no words in zh"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,82 @@
+"""Demos: recorded outputs stand in the page as plain HTML, as fresh as any number."""
+
+from __future__ import annotations
+
+import pytest
+
+from verifolio.demos import read_demos
+from verifolio.errors import AuthorError
+from verifolio.stage import stage
+
+PAGE = "build/docs/{}/demos/toy.md"
+DECLARED = "demos/toy/demo.yml"
+
+
+def staged(workbench, lang: str = "en", **options) -> str:
+    stage(workbench.root, **options)
+    return workbench.read(PAGE.format(lang))
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("zh", ["词表演示", "正面", "直白的评论"]), ("en", ["positive", "negation"])]
+)
+def test_recorded_outputs_need_no_script(workbench, lang, words):
+    page = staged(workbench, lang)
+    for word in [*words, "A good film with a great heart", "75.0\u202f%", "<meter"]:
+        assert word in page or word == "A good film with a great heart"
+    assert "<script" not in page
+
+
+def test_words_that_moved_the_verdict_are_marked(workbench):
+    page = staged(workbench)
+    assert 'class="vf-pos"' in page
+    assert ">great</mark>" in page
+    assert 'class="vf-neg"' in page
+
+
+def test_a_live_demo_has_a_button_only_in_serve(workbench):
+    assert "vf-demo-live" not in staged(workbench)
+    page = staged(workbench, live={"toy": "http://127.0.0.1:7860/"})
+    assert 'href="http://127.0.0.1:7860/"' in page
+
+
+def test_a_demo_of_a_stale_result_is_a_fault(workbench):
+    workbench.edit("projects/toy/export.py", '"score": 0.75', '"score": 0.8')
+    with pytest.raises(AuthorError) as caught:
+        stage(workbench.root)
+    assert "demos/toy/demo.yml" in {one.path for one in caught.value.faults}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("project: toy", "projekt: toy", "unknown field `projekt`"),
+        ("project: toy\n", "", "missing required field `project`"),
+        ("table: toy.export.examples", "table: toy.export.exampels", "has no table ‘exampels’"),
+        ("table: toy.export.examples", "table: toy.exprt.examples", "no experiment ‘exprt’"),
+        ("input: text", "input: words", "has no column ‘words’"),
+        ("score: score", "score: text", "not a number"),
+        ("effects: effects", "effects: label", "not [[word, effect]"),
+        ("effects: effects", "effects: efects", "has no column ‘efects’"),
+        ("title: {zh: 词表演示, en: Word list demo}", "title: {zh: 词表演示}", "no words in en"),
+    ],
+)
+def test_an_odd_declaration_is_named(workbench, old, new, reason):
+    workbench.edit(DECLARED, old, new)
+    with pytest.raises(AuthorError) as caught:
+        stage(workbench.root)
+    assert reason in str(caught.value)
+    assert DECLARED in {one.path for one in caught.value.faults}
+
+
+def test_a_planned_demo_is_listed_as_planned_and_has_no_page(workbench):
+    text = workbench.read(DECLARED)
+    workbench.write("demos/later/demo.yml", text.partition("recorded:")[0].replace("Word list", "Later"))
+    stage(workbench.root)
+    assert "Later demo" in workbench.read("build/docs/en/demos/index.md")
+    assert "vf-planned" in workbench.read("build/docs/en/demos/index.md")
+    assert not (workbench.root / "build/docs/en/demos/later.md").exists()
+
+
+def test_demos_are_found_by_their_folder(workbench):
+    assert list(read_demos(workbench.root)) == ["toy"]
