@@ -105,3 +105,13 @@ def test_a_result_that_cannot_be_read_is_a_fault_where_it_is_bound(workbench):
 def test_titles_get_words_without_links(evidence):
     page = page_for(evidence)
     assert bind_inline("About {{ toy.measure.accuracy }}", page, 1, plain=True) == "About 75.0\u202f%"
+
+
+def test_a_fault_in_a_title_is_left_for_the_head_of_the_page(evidence):
+    page = page_for(evidence)
+    shown = bind_inline(
+        "{{ no.such.key }} {{claim toy.measure.accuracy > 2}}a{{/claim}}", page, 1, plain=True
+    )
+    assert "vf-fault" not in shown
+    assert len(page.faults) == 2
+    assert page.placed == set()

@@ -77,15 +77,15 @@ def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str
         try:
             out.append(_bind_tag(tag, page, here, opened, plain=plain))
         except AuthorError as error:
-            page.fault(here, error)
-            out.append("?" if plain else fault_inline(error))
+            placed = page.fault(here, error, shown=not plain)
+            out.append("?" if plain else fault_inline(placed))
     out.append(text[at:])
     if opened:
         unclosed = AuthorError(
             "{{claim}} without {{/claim}} in the same paragraph", hint="close it before the blank line"
         )
-        page.fault(opened[-1], unclosed)
-        out.append(fault_inline(unclosed) + "</span>" * len(opened))
+        placed = page.fault(opened[-1], unclosed, shown=not plain)
+        out.append("" if plain else fault_inline(placed) + "</span>" * len(opened))
     return "".join(out)
 
 
@@ -111,8 +111,7 @@ def _bind_tag(tag: str, page: Page, line: int, opened: list[int], *, plain: bool
         try:
             check_claim(expression, page, line)
         except AuthorError as error:
-            page.fault(line, error)
-            start = fault_inline(error) + start
+            start = fault_inline(page.fault(line, error, shown=not plain)) + start
         return "" if plain else start
     if tag == "/claim":
         if not opened:
@@ -227,8 +226,7 @@ def _bind_block(
         block = Block(kind, found.group("target") or "", parsed, start, level)
         return handlers[kind](page, block), at + 1
     except AuthorError as error:
-        page.fault(start, error)
-        return fault_block(error), at + 1
+        return fault_block(page.fault(start, error)), at + 1
 
 
 def _end_of_fence(lines: list[str], at: int, mark: str) -> int:

@@ -47,12 +47,18 @@ class Page:
         """The staged path of a receipt's line."""
         return f"receipts/{ref.experiment.replace('.', '/')}.md#{anchor_of(ref)}"
 
-    def fault(self, line: int, error: AuthorError) -> None:
-        """Note what the author must mend; a fault that names its own file keeps it."""
-        for one in error.faults:
-            where = one if one.path else Fault(self.source, line, one.message, one.hint)
-            self.faults.append(where)
-            self.placed.add(where)
+    def fault(self, line: int, error: AuthorError, *, shown: bool = True) -> AuthorError:
+        """Note what the author must mend and say where; a fault that names its own file keeps it.
+
+        `shown`: the caller shows it where it happens; else it will stand at the page's head.
+        """
+        placed = [
+            one if one.path else Fault(self.source, line, one.message, one.hint) for one in error.faults
+        ]
+        self.faults += placed
+        if shown:
+            self.placed.update(placed)
+        return AuthorError(faults=placed)
 
     def doubt(self, line: int, refs: tuple[Ref, ...]) -> bool:
         """Whether any of `refs` is not fresh; notes it once per experiment at its first line."""
