@@ -65,10 +65,11 @@ def _check_one(
     edited = _check_edits(experiment, result, profile, shown, locked)
     if edited:
         return Freshness(experiment, "edited", result, edited)
-    reasons = [
-        _stale(portfolio, experiment, text, at)
-        for at, text in compare(result, fingerprint_of(portfolio, experiment, profile), experiment)
-    ]
+    try:
+        now = fingerprint_of(portfolio, experiment, profile)
+    except AuthorError as error:  # code that Python cannot read, a declared file that is gone
+        return Freshness(experiment, "stale", result, error.faults)
+    reasons = [_stale(portfolio, experiment, text, at) for at, text in compare(result, now, experiment)]
     return Freshness(experiment, "stale" if reasons else "fresh", result, reasons)
 
 

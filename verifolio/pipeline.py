@@ -78,6 +78,8 @@ def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> 
     if profile not in PROFILES:
         raise AuthorError(f"no profile ‘{profile}’", hint=did_you_mean(profile, list(PROFILES)))
     portfolio = read_portfolio(root)
+    for experiment in portfolio.experiments():
+        fingerprint_of(portfolio, experiment, profile)  # its faults would come as pytask's traceback
     check_room(root / "build")
     os.environ[PROFILE_VARIABLE] = profile
     os.environ[FORCED_VARIABLE] = (" ".join(names) or "*") if force else ""
