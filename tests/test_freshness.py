@@ -149,3 +149,32 @@ def test_all_that_changed_is_told_at_once(workbench):
     workbench.edit(DECLARED, "seed: 7", "seed: 8")
     workbench.edit(DECLARED, "margin: 0", "margin: 1")
     assert len(states_of(workbench)["toy.measure"].reasons) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda bench: bench.write("projects/toy/compare.py", "x = 1\ndef broken(:\n"),
+            "projects/toy/compare.py:2: not valid Python: invalid syntax",
+        ),
+        (
+            lambda bench: (bench.root / "projects/toy/walk.ipynb").unlink(),
+            "projects/toy/experiments.yml: compare rests on projects/toy/walk.ipynb, which is missing",
+        ),
+        (
+            lambda bench: (bench.root / "projects/toy/compare.py").unlink(),
+            "projects/toy/experiments.yml: no module ‘projects.toy.compare’",
+        ),
+    ],
+    ids=["a syntax error", "a declared file is gone", "the module is gone"],
+)
+def test_what_one_experiment_lacks_leaves_the_others_judged(workbench, change, fault):
+    change(workbench)
+    states = states_of(workbench)
+    assert [one.state for one in states.values()] == ["fresh", "stale", "fresh"]
+    assert str(states["toy.compare"].reasons[0]).startswith(fault)
+    done = workbench.verifolio("run")
+    assert done.code == 1
+    assert fault in done.said
+    assert "Traceback" not in done.said
