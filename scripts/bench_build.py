@@ -77,17 +77,20 @@ def measure(root: Path, posts: int, edits: int) -> dict[str, Any]:
     if not any((root / "build/cache/bytecode").glob("*")):
         plain(root, "zh")
     row: dict[str, Any] = {"posts": posts, "staging_s": staging}
-    for name, action in {
+    actions = {
         "plain_zh": lambda: plain(root, "zh"),
         "ours_zh_cold": lambda: ours(root, "zh", cold=True),
         "plain_en": lambda: plain(root, "en"),
         "ours_both_cold": lambda: ours(root, "zh,en", cold=True),
         "ours_unchanged": lambda: ours(root, "zh,en"),
-        "ours_zh_again": lambda: ours(root, "zh"),
         "ours_both_one_post_edited": lambda: (edit_staged(root), ours(root, "zh,en")),
-    }.items():
-        say(posts, name)
-        row[f"{name}_s"], row[f"{name}_cpu"] = timed(action)
+    }
+    # In turns, and the best of each: other work on the machine only ever adds.
+    for turn in range(3 if posts <= 50 else 1):
+        for name, action in actions.items():
+            say(posts, f"{name}, turn {turn + 1}")
+            for unit, value in zip(("s", "cpu"), timed(action), strict=True):
+                row[f"{name}_{unit}"] = min(value, row.get(f"{name}_{unit}", value))
     row["full_build_to_plain"] = row["ours_zh_cold_s"] / row["plain_zh_s"]
     row["full_build_to_plain_cpu"] = row["ours_zh_cold_cpu"] / row["plain_zh_cpu"]
     row["both_to_one"] = row["ours_both_cold_s"] / row["ours_zh_cold_s"]
@@ -146,7 +149,7 @@ def touch_posts(root: Path) -> None:
 def edit_staged(root: Path) -> None:
     """Change the text of one staged post."""
     path = root / "build/docs/zh/blog/posts/post-003.md"
-    path.write_text(path.read_text(encoding="utf-8") + "\nOne more line.\n", encoding="utf-8")
+    path.write_text(f"{path.read_text(encoding='utf-8')}\nMore: {time.time_ns()}\n", encoding="utf-8")
 
 
 def edit_to_visible(root: Path, edits: int) -> list[float]:
