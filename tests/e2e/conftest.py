@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,10 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from looking import Visit, visit_pages
 from reading import BuiltSite
+from repository import copy_repository, verifolio
 
 from verifolio.build import only_builder
-
-REPOSITORY = Path(os.environ.get("VERIFOLIO_E2E_DEV", Path(__file__).parents[2]))
 
 # As a project of GitHub Pages has it: not at the root of its host.
 SITE_URL = "https://reader.example/portfolio/"
@@ -31,34 +27,6 @@ CSP = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "script-src 'self' 'unsafe-inline'"
 )
-
-
-def copy_repository(target: Path) -> None:
-    """A copy of the work tree as it stands, with its history, without what was built."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(REPOSITORY), str(target)]
-    subprocess.run(clone, check=True, capture_output=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file() and not name.startswith("tests/"):
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, target / name)
-
-
-def verifolio(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "verifolio", "--root", str(root), *arguments],
-        cwd=root,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,76 @@
+"""Search in the built site finds words where readers know them from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from reading import BuiltSite
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]{2,}")
+
+
+def search(page: Any, word: str) -> list[str]:
+    """Addresses of the first results, in their order."""
+    page.locator(".vf-search-open").click()
+    page.locator("[data-md-component=search-query]").press_sequentially(word, delay=10)
+    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    return [one.evaluate("node => node.href") for one in page.locator(".md-search-result__link").all()]
+
+
+def chinese_word_inside(title: str) -> str:
+    """A word with other Han characters before it in the title, as jieba cuts it."""
+    import jieba
+
+    words = [word for run in CHINESE.findall(title) for word in jieba.lcut(run)[1:] if len(word) > 1]
+    return max(words, key=len, default="")
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # in jieba's own source
+def test_a_chinese_word_in_the_middle_of_a_title_is_found(
+    new_page: Callable[..., Any], site: BuiltSite, address: str
+) -> None:
+    words = {post.url: chinese_word_inside(post.title) for post in site.posts("zh")}
+    assert any(words.values())
+    for url, word in words.items():
+        if word:
+            page = new_page()
+            page.goto(address)
+            assert address + url in [one.partition("?")[0].partition("#")[0] for one in search(page, word)], (
+                word
+            )
+
+
+def test_an_english_word_is_found(new_page: Callable[..., Any], site: BuiltSite, address: str) -> None:
+    for post in site.posts("en"):
+        word = max(re.findall(r"[A-Za-z]{4,}", post.title), key=len)
+        page = new_page()
+        page.goto(address + "en/")
+        found = [one.partition("?")[0].partition("#")[0] for one in search(page, word)]
+        assert address + post.url in found, word
+
+
+def test_search_opens_and_closes_by_keyboard(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    page.goto(address + "en/")
+    page.locator(".vf-search-open").focus()
+    page.keyboard.press("Enter")
+    query = page.locator("[data-md-component=search-query]")
+    assert query.is_visible()
+    assert query.evaluate("node => node === document.activeElement")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('#__search').checked")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_cards_and_recorded_outputs_are_not_in_the_index(site: BuiltSite, lang: str) -> None:
+    prefix = "en/" if lang == "en" else ""
+    index = json.loads((site.folder / prefix / "search/search_index.json").read_text("utf-8"))
+    # A receipt holds the whole table of examples in words that may well be found.
+    text = " ".join(one["text"] for one in index["docs"] if not one["location"].startswith("receipts/"))
+    home = site.page(prefix)
+    for hidden in (*home.tree.find(class_name="vf-demo-input"), *home.tree.find(class_name="vf-card-label")):
+        assert hidden.text not in text
