@@ -172,6 +172,14 @@ def test_without_git_a_run_makes_a_receipt_without_a_commit(workbench, git):
     assert "every result fresh" not in workbench.verifolio("check", **path).said  # others rest on the old one
 
 
+def test_an_experiment_that_no_task_runs_is_named(workbench):
+    (workbench.root / "projects/toy/task_toy.py").unlink()
+    done = workbench.verifolio("run")
+    assert done.code == 1
+    assert "projects/toy/experiments.yml: no task runs toy.measure" in done.said
+    assert "projects/toy/task_toy.py" in done.said
+
+
 def test_an_unknown_name_is_answered_with_the_nearest(workbench):
     with pytest.raises(AuthorError, match=r"no experiment ‘toy.mesure’") as caught:
         run_pipeline(workbench.root, profile="laptop", names=["toy.mesure"], force=False)

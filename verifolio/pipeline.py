@@ -110,6 +110,14 @@ def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> 
             "a run did not finish: see above",
             hint="what finished is kept; mend the cause and give the same command again",
         )
+    known = {_name_of(task) for task in session.tasks}
+    for experiment in portfolio.experiments():
+        if experiment.name not in known:
+            slug = experiment.project
+            hint = (
+                f"copy another project's task file to projects/{slug}/task_{slug}.py: it is the same for all"
+            )
+            raise AuthorError(f"no task runs {experiment.name}", path=experiment.declared_in, hint=hint)
 
 
 def would_run(root: Path) -> list[str]:
@@ -122,7 +130,12 @@ def would_run(root: Path) -> list[str]:
     )
     waiting = {pytask.TaskOutcome.WOULD_BE_EXECUTED, pytask.TaskOutcome.FAIL}
     reports = [one for one in session.execution_reports if one.outcome in waiting]
-    return sorted(one.task.name.partition("[")[2].rstrip("]") for one in reports)
+    return sorted(_name_of(one.task) for one in reports)
+
+
+def _name_of(task: Any) -> str:
+    """`task_experiment[toy.measure]` → `toy.measure`."""
+    return str(task.name).partition("[")[2].rstrip("]")
 
 
 def _with_needs(portfolio: Portfolio, names: list[str]) -> set[str]:
