@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import re
 import shutil
@@ -13,8 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -407,17 +407,9 @@ def test_preview_answers_missing_pages_and_folders(preview: tuple[Path, str]) ->
     assert urllib.request.urlopen(f"{url}en").url.endswith("/en/")
 
 
-def test_edit_reaches_the_open_browser(preview: tuple[Path, str]) -> None:
-    chromium = shutil.which("chromium")
-    if not chromium and os.environ.get("CI") != "true":
-        pytest.skip("no Chromium here")
-    from playwright.sync_api import sync_playwright
-
+def test_edit_reaches_the_open_browser(preview: tuple[Path, str], new_page: Callable[..., Any]) -> None:
     root, url = preview
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(f"{url}blog/post-001/")
-        append(root / "blog/post-001/zh.md", "\nseen-without-a-key-pressed\n")
-        page.get_by_text("seen-without-a-key-pressed").wait_for(timeout=10_000)
-        browser.close()
+    page = new_page()
+    page.goto(f"{url}blog/post-001/")
+    append(root / "blog/post-001/zh.md", "\nseen-without-a-key-pressed\n")
+    page.get_by_text("seen-without-a-key-pressed").wait_for(timeout=10_000)
