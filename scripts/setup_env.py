@@ -96,6 +96,8 @@ def install(level: str) -> None:
         "could not install the pinned packages: check the network, then give the same command again",
         environment,
     )
+    for lang in ("zh", "en"):  # plain `mkdocs build` wants its docs_dir before our hook can stage into it
+        (ROOT / "build" / "docs" / lang).mkdir(parents=True, exist_ok=True)
     print(f"environment: ready in {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -28,6 +28,8 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
         for key, metric in result.metrics.items() if result else ():
             for form in _forms(metric):
                 forms.setdefault(form, f"{name}.{key}")
+    if not forms:
+        return []
     faults = []
     visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
     visible = _BLOCK_LINE.sub("", visible)
