@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projects.sentiment import metrics
-from projects.sentiment.charts import dots_with_intervals, lines
 from projects.sentiment.data import load_split
+from projects.sentiment.plots import named_dots, named_lines
 from projects.sentiment.report import read_probabilities
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _record_accuracy(run: Run, labels: np.ndarray, positive: dict[str, np.ndarra
         "zh": "测试集准确率（%），横线为 95 % 区间",
         "en": "accuracy on held-out reviews (%), bars: 95 % interval",
     }
-    run.chart("accuracy", dots_with_intervals(rows, order=[row["name"] for row in rows]), words=words)
+    run.chart("accuracy", named_dots(rows, order=[row["name"] for row in rows]), words=words)
     share = scores["together"]
     run.metric(
         "together_accuracy", share, unit="ratio", better="higher", n=len(labels),
@@ -133,7 +133,7 @@ def _record_loss_curves(run: Run, results) -> None:
     words = {f"@{key}": METHODS[key] for key in ("prefix", "full", "lora")}
     words["@x"] = {"zh": "已学评论（千条）", "en": "reviews seen (thousands)"}
     words["@y"] = {"zh": "训练损失（nat）", "en": "training loss (nats)"}
-    run.chart("loss", lines(rows), words=words)
+    run.chart("loss", named_lines(rows), words=words)
 
 
 def _record_reliability(run: Run, labels: np.ndarray, positive: dict[str, np.ndarray]) -> None:
@@ -151,4 +151,4 @@ def _record_reliability(run: Run, labels: np.ndarray, positive: dict[str, np.nda
     words = {f"@{key}": METHODS[key] for key in ("tfidf", "full", "lora")}
     words["@x"] = {"zh": "模型自报的把握（%）", "en": "the model's confidence (%)"}
     words["@y"] = {"zh": "实际准确率（%）", "en": "actual accuracy (%)"}
-    run.chart("reliability", lines(rows, diagonal=True), words=words)
+    run.chart("reliability", named_lines(rows, diagonal=True), words=words)

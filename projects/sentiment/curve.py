@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from projects.sentiment import report
 from projects.sentiment.adapters import build_lora
 from projects.sentiment.baseline import fit_tfidf
-from projects.sentiment.charts import lines
 from projects.sentiment.data import load_split, sample
 from projects.sentiment.encoder import (
     compute_in_bf16,
@@ -17,6 +16,7 @@ from projects.sentiment.encoder import (
     predict,
 )
 from projects.sentiment.metrics import accuracy, wilson
+from projects.sentiment.plots import named_lines
 from projects.sentiment.training import train
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run_curve(run: Run) -> None:
     )  # fmt: skip
     run.chart(
         "curve",
-        lines(chart_rows, log_x=True, band=True),
+        named_lines(chart_rows, log_x=True, band=True),
         words={
             "@x": {"zh": "训练评论数（对数轴）", "en": "training reviews (log scale)"},
             "@y": {"zh": "准确率（%）", "en": "accuracy (%)"},
