@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(os.environ.get("VERIFOLIO_E2E_DEV", Path(__file__).parents[2]))
+REPOSITORY = Path(__file__).parents[2]
 
 
 def copy_repository(target: Path) -> None:
