@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from verifolio.blocks import cell_text, data_table
 from verifolio.cards import moment_of, state_chip
-from verifolio.charts import render_svg
+from verifolio.charts import chart_data, render_svg
 from verifolio.errors import Fault
 from verifolio.history import History, PastValue
 from verifolio.page import Page
@@ -193,8 +193,10 @@ def _charts(page: Page, result: Result) -> Iterable[str]:
         yield f"## {say('charts', page.lang)}\n"
     cache = page.evidence.portfolio.root / "build" / "cache" / "charts"
     for key, chart in result.charts.items():
+        drawn = " · ".join([key, *chart_data(chart, page.lang)[0]])  # the finding is a post's to tell
+        alt = html.escape(drawn, quote=True)
         drawings = "".join(
-            f'<div class="vf-chart-{size}" role="img" aria-label="{key}">{render_svg(chart, page.lang, size, cache)}</div>'
+            f'<div class="vf-chart-{size}" role="img" aria-label="{alt}">{render_svg(chart, page.lang, size, cache)}</div>'
             for size in ("wide", "narrow")
         )
         yield (
