@@ -161,7 +161,9 @@ def test_local_demo_answers_in_the_page(author: Author, new_page: Callable[..., 
     demo.get_by_role("button", name="判断 · Classify").click()
     verdict = demo.get_by_test_id("label-output-value")
     verdict.wait_for(timeout=60 * SECONDS)
-    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {
+        "127.0.0.1"
+    }
     assert "positive" in verdict.inner_text()
     live.click()  # the way back
     page.locator(".vf-demo-recorded").wait_for()
