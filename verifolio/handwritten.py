@@ -12,7 +12,8 @@ from verifolio.page import Page
 from verifolio.results import Metric
 
 _CODE = re.compile(
-    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+", re.DOTALL
+    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+",
+    re.DOTALL,
 )
 _BLOCK_LINE = re.compile(r"^(?::::|(?:claim|columns|rows|lines):).*$", re.MULTILINE)  # keys, not prose
 # Letters are ASCII here: in Chinese a number stands right beside the words.

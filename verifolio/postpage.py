@@ -16,7 +16,6 @@ from verifolio.posts import Post
 from verifolio.receipts import receipt_path
 from verifolio.words import say
 
-
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
 
 
