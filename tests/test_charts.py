@@ -93,3 +93,18 @@ def test_a_specification_that_cannot_be_drawn_is_refused(chart, tmp_path):
     with pytest.raises(AuthorError, match="Vega-Lite cannot draw the chart"):
         render_svg(changed(chart, mark="bra"), "en", "wide", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chart_without_a_finite_size_is_refused(chart, cache):
+    empty = changed(
+        chart,
+        data={"values": []},
+        mark="point",
+        encoding={
+            "x": {"field": "a", "type": "quantitative", "scale": {"zero": False}},
+            "y": {"field": "b", "type": "quantitative", "scale": {"zero": False}},
+            "shape": {"field": "c", "type": "nominal"},
+        },
+    )
+    with pytest.raises(AuthorError, match="no finite size"):
+        render_svg(empty, "en", "wide", cache)

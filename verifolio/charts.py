@@ -56,6 +56,10 @@ def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
         raise AuthorError(
             f"Vega-Lite cannot draw the chart: {reason}", hint="mend the specification in the project"
         ) from None
+    if re.search(r'="[^"<>]*(?:Infinity|NaN|e\+308)', drawn):
+        raise AuthorError(
+            "the chart has no finite size", hint="does every mark have data? an empty scale has no extent"
+        )
     svg = _adapted(drawn, name[:8])
     write_cache(path, svg.encode())
     return svg
