@@ -32,6 +32,7 @@
     say?.setAttribute("role", "status")
     const tell = text => { if (say) say.textContent = text }
     let stage = null
+    let opening = false
 
     function leave() {
       stage.remove()
@@ -71,7 +72,10 @@
       if (event.ctrlKey || event.metaKey || event.shiftKey) return
       event.preventDefault()
       if (stage) leave()
-      else enter()
+      else if (!opening) {
+        opening = true
+        enter().finally(() => { opening = false })
+      }
     })
   })
 })()
