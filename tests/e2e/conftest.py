@@ -113,6 +113,12 @@ def address(publish: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def guarded_address(publish: Callable[..., str]) -> str:
+    """The same under a strict Content-Security-Policy."""
+    return publish({"Content-Security-Policy": CSP})
+
+
+@pytest.fixture(scope="session")
 def visits(
     browser: Any, site: BuiltSite, publish: Callable[..., str], shared: Path
 ) -> Callable[[str], list[Visit]]:

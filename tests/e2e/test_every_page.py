@@ -95,3 +95,27 @@ def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: Bui
         if sum(parts.values()) > 200_000:
             heavy[visit.url] = (sum(parts.values()), sorted(parts.items(), key=lambda one: -one[1])[:6])
     assert heavy == {}
+
+
+def test_an_unknown_address_shows_the_sites_own_page(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    answers: list[int] = []
+    page.on("response", lambda answer: answers.append(answer.status))
+    page.goto(address + "no/such/page/")
+    assert page.locator("h1").is_visible()
+    assert answers[0] == 404
+    assert set(answers[1:]) == {200}  # its styles are found from any depth
+    page.locator("article a").first.click()
+    assert page.url == address
+
+
+def test_controls_on_a_phone_are_large_enough_for_a_thumb(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
+    page.goto(address)
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("header a, header button, header label, .vf-button, summary")]
+             .filter(node => node.checkVisibility() && !node.matches(".vf-skip, .md-search *"))
+             .map(node => [node.className || node.textContent.trim(), node.getBoundingClientRect()])
+             .filter(([, box]) => box.width > 0 && (box.height < 24 || box.width < 24)).map(([name]) => name)"""
+    )
+    assert small == []

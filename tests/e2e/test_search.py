@@ -53,6 +53,15 @@ def test_an_english_word_is_found(new_page: Callable[..., Any], site: BuiltSite,
         assert address + post.url in found, word
 
 
+def test_search_works_under_a_strict_policy(new_page: Callable[..., Any], guarded_address: str) -> None:
+    page = new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(guarded_address + "en/")
+    assert search(page, "receipt")
+    assert complaints == []
+
+
 def test_search_opens_and_closes_by_keyboard(new_page: Callable[..., Any], address: str) -> None:
     page = new_page()
     page.goto(address + "en/")

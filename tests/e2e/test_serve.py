@@ -170,6 +170,26 @@ def test_local_demo_answers_in_the_page(author: Author, new_page: Callable[..., 
     assert page.locator(".vf-demo iframe").count() == 0
 
 
+def test_a_demo_that_does_not_answer_says_so_in_its_frame(
+    author: Author, new_page: Callable[..., Any]
+) -> None:
+    page = new_page()
+    page.goto(f"{author.url}en/demos/classifier/")
+    live = page.locator("a.vf-demo-live")
+    page.route(f"{live.get_attribute('href')}**", lambda route: route.abort())
+    live.click()
+    page.get_by_text("The demo does not answer").wait_for()
+    assert page.locator(".vf-demo-recorded").is_visible()
+    assert page.locator(".vf-demo iframe").count() == 0
+
+
+def test_the_built_site_has_no_local_demo(root: Path) -> None:
+    """Its address is this machine's: it belongs to the preview alone."""
+    pages = list((root / "build" / "site").rglob("demos/classifier/index.html"))
+    assert len(pages) == 2
+    assert not [page for page in pages if "vf-demo-live" in page.read_text("utf-8")]
+
+
 def answers(url: str) -> bool:
     with socket.socket() as probe:
         host, _, port = url.removeprefix("http://").strip("/").partition(":")

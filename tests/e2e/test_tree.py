@@ -363,3 +363,64 @@ def test_site_map_lists_the_pages(site: BuiltSite, lang: str) -> None:
     listed = {unquote(place.text or "") for place in places}
     pages = {page for page in site.pages if page.lang == lang and not is_404(page)}
     assert listed == {site.address + unquote(page.url) for page in pages}
+
+
+# -- home, receipts, notebooks ---------------------------------------------------------------------
+
+
+@LANGS
+def test_home_shows_twelve_weeks_three_demos_and_the_posts(site: BuiltSite, lang: str) -> None:
+    home = site.page("en/" if lang == "en" else "")
+    for tiles, count in (("vf-week", 12), ("vf-demo-tile", 3)):
+        found = home.tree.find("li", class_name=tiles)
+        assert len(found) == count
+        assert all(one.find(class_name="vf-state")[0].text for one in found)
+    links = [site.resolve(home, one.attrs["href"])[0] for one in home.tree.find("a")]
+    for post in site.posts(lang):
+        assert site.address + post.url in links
+
+
+@LANGS
+def test_a_published_week_leads_to_its_post_and_no_other_does(site: BuiltSite, lang: str) -> None:
+    for week in site.page("en/" if lang == "en" else "").tree.find("li", class_name="vf-week"):
+        assert bool(week.find("a")) == (week.attrs["data-state"] == "published")
+
+
+def receipts(site: BuiltSite) -> list[SitePage]:
+    found = [page for page in site.pages if re.fullmatch(r"(en/)?receipts/[^/]+/[^/]+/", page.url)]
+    assert found
+    return found
+
+
+def test_a_receipt_is_whole(site: BuiltSite) -> None:
+    """What was measured, the command again, inputs with hashes, the machine, a total and a code."""
+    for page in receipts(site):
+        assert page.tree.find(class_name="vf-receipt-line"), page.url
+        commands = [one.text for one in page.tree.find("pre")]
+        assert any(re.search(r"verifolio run \w+\.\w+", text) for text in commands), page.url
+        assert page.tree.find(class_name="vf-receipt-total"), page.url
+        assert re.search(r"sha256 [0-9a-f]{4}", page.tree.find(class_name="vf-receipt-code")[0].text), (
+            page.url
+        )
+        for source in page.tree.find(class_name="vf-receipt-item"):
+            hashes = [one.attrs["title"] for one in source.find("code") if "title" in one.attrs]
+            assert all(re.fullmatch("SHA-256 [0-9a-f]{64}", one) for one in hashes), page.url
+            assert hashes, page.url
+        assert "CPU / RAM" in page.tree.text, page.url
+
+
+def test_everything_published_is_fresh(site: BuiltSite) -> None:
+    stale = [page.url for page in site.pages if page.tree.find(class_name="vf-stale")]
+    assert stale == []
+    assert all(page.tree.find(class_name="vf-fresh") for page in receipts(site))
+
+
+@LANGS
+def test_a_notebook_shows_its_cells_and_what_came_of_them(site: BuiltSite, lang: str) -> None:
+    pages = [page for page in site.pages if page.lang == lang and "notebooks/" in page.url]
+    assert pages
+    for page in pages:
+        assert page.tree.find(class_name="jp-CodeCell"), page.url
+        assert [one for one in page.tree.find("pre") if one.within("div") and one.find("span")], page.url
+        assert not [one for one in page.tree.find("script") if "://" in one.attrs.get("src", "")]
+        assert not page.tree.find(class_name="jp-mod-error"), page.url
