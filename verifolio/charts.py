@@ -16,6 +16,7 @@ from typing import Any
 from verifolio.errors import AuthorError
 from verifolio.files import write_cache
 from verifolio.results import Chart, Words
+from verifolio.words import say
 
 WIDTHS = {"wide": 660, "narrow": 330}
 MAX_ROWS = 300
@@ -36,6 +37,7 @@ _CONFIG = {
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
+_NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
 _RENDERER = "3"  # part of the cache's key: raise it when the code below draws differently
 
 
@@ -68,13 +70,16 @@ def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
 def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], bool]:
     """Column titles, rows, and whether rows were left out (above MAX_ROWS)."""
     spec = _translated(chart.spec, chart.words, lang)
-    titles = _field_titles(spec)
+    titles, ends = _field_titles(spec), _interval_ends(spec)
     rows = _data_rows(spec)
     if not rows:
         raise AuthorError("the chart carries no data", hint="give Altair the data inline")
     fields = [name for name in titles if any(name in row for row in rows)] or list(rows[0])
+    fields.sort(key=lambda name: (bool(titles.get(name)), name in ends))  # names first, intervals last
     cells = [[row.get(name) for name in fields] for row in rows[:MAX_ROWS]]
-    return [titles.get(name) or name for name in fields], cells, len(rows) > MAX_ROWS
+    heads = [say(ends[name], lang) if name in ends else titles.get(name) or name for name in fields]
+    heads = [say("series", lang) if head == "name" else head for head in heads]
+    return heads, cells, len(rows) > MAX_ROWS
 
 
 def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _field_titles(node: Any) -> dict[str, str]:
             else:
                 titles.setdefault(field, "")
         for key, value in node.items():
-            if key not in ("data", "datasets"):
+            if key not in ("data", "datasets", *_NOT_DATA):
                 for name, title in _field_titles(value).items():
                     if title or name not in titles:
                         titles[name] = title
@@ -152,6 +157,21 @@ def _field_titles(node: Any) -> dict[str, str]:
                 if title or name not in titles:
                     titles[name] = title
     return titles
+
+
+def _interval_ends(node: Any) -> dict[str, str]:
+    """Fields that are drawn as the two ends of a bar or rule."""
+    ends: dict[str, str] = {}
+    if isinstance(node, dict):
+        encoding = node.get("encoding") or {}
+        for low, high in (("x", "x2"), ("y", "y2")):
+            fields = [(encoding.get(channel) or {}).get("field") for channel in (low, high)]
+            if all(isinstance(field, str) for field in fields):
+                ends |= {fields[0]: "low", fields[1]: "high"}
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for value in below:
+        ends |= _interval_ends(value)
+    return ends
 
 
 def _data_rows(spec: dict[str, Any]) -> list[dict[str, Any]]:

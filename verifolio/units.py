@@ -76,7 +76,8 @@ def format_interval(low: float, high: float, unit: str, lang: str, digits: int |
     if unit in ("parameters", "bytes", "seconds"):
         return f"{format_value(low, unit, lang, digits=digits)} – {format_value(high, unit, lang, digits=digits)}"
     first = format_value(low, unit, lang, digits=digits, with_unit=False)
-    return f"{first}–{format_value(high, unit, lang, digits=digits)}"
+    dash = "–" if low >= 0 else " 至 " if lang == "zh" else " to "  # a dash beside a minus cannot be read
+    return f"{first}{dash}{format_value(high, unit, lang, digits=digits)}"
 
 
 def _rounded(value: float, digits: int | None, figures: int) -> str:
