@@ -40,7 +40,7 @@ def main() -> None:
         for lang, address in (("zh", "blog/fine-tuning/"), ("en", "en/blog/fine-tuning/")):
             page = browser.new_page(viewport={"width": 1080, "height": 720}, device_scale_factor=1.5)
             page.goto(f"http://127.0.0.1:{server.server_port}/{address}")
-            page.locator("article a.vf-num").nth(1).hover()
+            page.locator("article a.vf-num").nth(2).hover()
             page.wait_for_timeout(500)
             page.screenshot(path=PICTURES / f"readme-{lang}.png")
         browser.close()
