@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Done, Workbench
+from workbench import Done, Workbench
 
 from verifolio.check import check
 from verifolio.errors import AuthorError

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import find_chromium
+from workbench import find_chromium
 
 HERE = Path(__file__).parent
 
