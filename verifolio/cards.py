@@ -16,7 +16,8 @@ def render_cards(page: Page) -> str:
     if not page.cards:
         return ""
     cards = "".join(_card(page, key, text, quantity) for key, (text, quantity) in page.cards.items())
-    return f'\n\n<div class="vf-cards" hidden data-search-exclude>{cards}</div>\n'
+    # A section: the search plugin's exclusion ends at the first inner end tag of the same name.
+    return f'\n\n<section class="vf-cards" hidden data-search-exclude="">{cards}</section>\n'
 
 
 def moment_of(result: Result) -> str:

@@ -121,7 +121,9 @@ def render_demo(page: Page, slug: str, demo: Demo, line: int, level: int = 2) ->
             f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}">',
             f'<div class="vf-demo-head"><h{level} class="vf-demo-title" id="{title_id}">{html.escape(demo.title[lang])}</h{level}>'
             f'<p>{html.escape(demo.summary[lang])}</p><dl class="vf-demo-fit">{fit}</dl></div>',
-            f'<div class="vf-demo-recorded" data-search-exclude aria-label="{say("recorded", lang)}">{examples}{legend}</div>',
+            # A section: the search plugin's exclusion ends at the first inner end tag of the same name.
+            f'<section class="vf-demo-recorded" data-search-exclude="" aria-label="{say("recorded", lang)}">'
+            f"{examples}{legend}</section>",
             f'<div class="vf-demo-rungs">{rung}</div>',
             f'<p class="vf-source"><a href="{page.href(page.receipt(ref))}">{say("receipt", lang)} · {experiment}</a></p>',
             "</section>",
@@ -148,6 +150,8 @@ def _example(roles: Recorded, row: dict[str, Cell], slug: str, lang: str, *, fir
     shown = format_value(score, "ratio", lang)
     truth = row.get(roles.truth) if roles.truth else None
     note = f'<p class="vf-demo-note">{html.escape(_words(truth, lang))}</p>' if truth else ""
+    if effects and "<mark" not in marked:
+        note += f'<p class="vf-demo-note">{say("effects_none", lang)}</p>'
     return (
         f'<details class="vf-demo-example" name="vf-demo-{slug}"{opened}><summary lang="en">{html.escape(summary)}</summary>'
         f'<div class="vf-demo-output"><blockquote class="vf-demo-input" lang="en">{marked}</blockquote>'

@@ -86,6 +86,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "confidence": ("置信度", "confidence"),
     "effects": ("删去该词后，预测类别的 logit 变化", "change of the predicted logit when the word is left out"),
+    "effects_none": ("没有哪一个词单独左右得了这个判断。", "No single word by itself moves this verdict."),
     "try_demo": ("打开演示", "Open the demo"),
     "read_post": ("阅读", "Read"),
     "none_yet": ("还没有。", "Nothing yet."),
