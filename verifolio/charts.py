@@ -29,10 +29,12 @@ _AXIS = {
     "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "tickColor": "#6b6b6b", "domainColor": "#6b6b6b",
     "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal",
 }  # fmt: skip
+_LEGEND = {
+    "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
+    "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
+}  # fmt: skip
 _CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS,
-    "legend": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
-               "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2},
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "legend": _LEGEND,
     "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
@@ -87,10 +89,13 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     spec = {key: value for key, value in spec.items() if key != "title"}
     if spec.get("width") in (None, "container"):
         spec["width"] = width
-        spec["autosize"] = {"type": "fit", "contains": "padding"}
+        fit = "fit-x" if width == WIDTHS["narrow"] else "fit"
+        spec["autosize"] = {"type": fit, "contains": "padding"}
     spec["padding"] = 2
     own = {key: value for key, value in spec.get("config", {}).items() if key not in ("view", "background")}
     spec["config"] = {**own, **_CONFIG}
+    if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
+        spec["config"]["legend"] = {**_LEGEND, "columns": 1}
     return spec
 
 
@@ -167,7 +172,7 @@ def _interval_ends(node: Any) -> dict[str, str]:
         for low, high in (("x", "x2"), ("y", "y2")):
             fields = [(encoding.get(channel) or {}).get("field") for channel in (low, high)]
             if all(isinstance(field, str) for field in fields):
-                ends |= {fields[0]: "low", fields[1]: "high"}
+                ends |= {str(fields[0]): "low", str(fields[1]): "high"}
     below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for value in below:
         ends |= _interval_ends(value)
