@@ -1,6 +1,6 @@
 """Takes the README's pictures from the built site: a post with a number's card open.
 
-    make site && .venv/bin/python scripts/readme_pictures.py
+make site && .venv/bin/python scripts/readme_pictures.py
 """
 
 from __future__ import annotations

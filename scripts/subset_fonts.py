@@ -54,9 +54,7 @@ def main(node_modules: Path) -> int:
     return 0 if total <= BUDGET else 1
 
 
-def write_subset(
-    source: Path, target: Path, characters: list[int], weights: tuple[int, int] | None
-) -> int:
+def write_subset(source: Path, target: Path, characters: list[int], weights: tuple[int, int] | None) -> int:
     """Cut one font down to the characters and weights in use; return its size."""
     options = subset.Options(flavor="woff2", hinting=False, desubroutinize=True)
     options.layout_features = ["kern", "liga", "mark", "ccmp"]
@@ -67,9 +65,7 @@ def write_subset(
     cutter.subset(font)
     if weights is not None:
         low, high = weights
-        instancer.instantiateVariableFont(
-            font, {"wght": low if low == high else (low, high)}, inplace=True
-        )
+        instancer.instantiateVariableFont(font, {"wght": low if low == high else (low, high)}, inplace=True)
     # "Plex" is a reserved name under the licence: a changed font must not carry it.
     font["name"].setName(f"Verifolio {target.stem}", 1, 3, 1, 0x409)
     subset.save_font(font, str(target), options)

@@ -120,6 +120,7 @@ def of_session(session: int) -> list[int]:
 
 
 def test_an_interrupted_run_says_how_to_go_on(unrun):
+    unrun.edit("projects/toy/measure.py", SLOW, SLOW.replace("0.4", "30"))
     process = subprocess.Popen(
         [sys.executable, "-m", "verifolio", "run"], cwd=unrun.root, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,

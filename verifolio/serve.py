@@ -113,7 +113,12 @@ class Preview:
             self._edited = time.monotonic()
 
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the served pages; a build under way may still be writing some."""
+        for _ in range(60):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                return
+            time.sleep(0.05)
 
     # --- an edit ------------------------------------------------------------------------------
 
