@@ -223,7 +223,6 @@ def test_batches_are_of_like_length() -> None:
 
 
 @needs_torch
-@pytest.mark.skipif(not (ADAPTER / "adapter_model.safetensors").exists(), reason="no adapter yet")
 def test_the_published_adapter_loads_and_is_small() -> None:
     from projects.sentiment.adapters import load_adapter
     from projects.sentiment.encoder import encode_reviews, positive_share, predict

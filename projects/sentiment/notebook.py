@@ -29,6 +29,8 @@ def run_notebook(run: Run) -> None:
     ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day would change with every run
+        if cell.cell_type == "code":  # warnings of libraries name folders of this machine
+            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
     run.metric(
         "seconds", time.perf_counter() - started, unit="seconds", better="lower",
         label={"zh": "笔记本运行时间", "en": "time to run the notebook"},
