@@ -63,6 +63,8 @@ def bind_text(text: str, page: Page, handlers: dict[str, BlockHandler], *, first
 
 def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str:
     """The same for one paragraph; `plain` gives words without links, for titles."""
+    if "{{" not in text:
+        return text
     out: list[str] = []
     opened: list[int] = []
     at = 0

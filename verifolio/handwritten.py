@@ -31,18 +31,25 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
                 forms.setdefault(form, f"{name}.{key}")
     if not forms:
         return []
+    if not any(_form(found.group()) in forms for found in _NUMBER.finditer(text)):
+        return []  # most pages: nothing to look at more closely
     faults = []
     visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
     visible = _BLOCK_LINE.sub("", visible)
     for number, line in enumerate(visible.split("\n"), first_line):
         for found in _NUMBER.finditer(line):
-            form = re.sub(r"[\s,+]", "", found.group()).replace("％", "%").replace("−", "-")
+            form = _form(found.group())
             if form in forms:
                 key = forms[form]
                 message = f"‘{found.group().strip()}’ is typed by hand and looks like {key}"
                 hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {found.group().strip()}}}}}"
                 faults.append(Fault(page.source, number, message, hint))
     return faults
+
+
+def _form(typed: str) -> str:
+    """A typed number without spaces, separators and a plus sign."""
+    return re.sub(r"[\s,+]", "", typed).replace("％", "%").replace("−", "-")
 
 
 def _forms(metric: Metric) -> set[str]:

@@ -48,7 +48,7 @@ def read_site(root: Path, live: dict[str, str] | None = None) -> Site:
     )
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """mkdocs.yml holds tags of MkDocs' own: !ENV is resolved, Python names are passed over."""
 
 
