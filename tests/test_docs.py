@@ -12,6 +12,7 @@ from verifolio.demos import Demo, Recorded
 from verifolio.listings import Shelf
 from verifolio.portfolio import CatalogueEntry, ExperimentEntry, ProjectEntry
 from verifolio.posts import FrontMatter, Week
+from verifolio.publish.declare import Ask, ModelRepo, Publish, Settings, Target
 from verifolio.units import UNITS
 
 HANDBOOK = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -26,6 +27,11 @@ WORDS = {
     "key of a week": Week.__struct_fields__,
     "key of a demo": Demo.__struct_fields__,
     "key of a demo's recording": Recorded.__struct_fields__,
+    "key of publish": Publish.__struct_fields__,
+    "key of a place": Target.__struct_fields__,
+    "key of a model repository": ModelRepo.__struct_fields__,
+    "key of ask": Ask.__struct_fields__,
+    "key of publish.yml": Settings.__struct_fields__,
 }
 
 

@@ -188,9 +188,57 @@ def test_an_unknown_name_is_answered_with_the_nearest(workbench):
 
 def test_experiments_that_need_each_other_are_named(workbench):
     workbench.edit("projects/toy/experiments.yml", "seed: 7", "seed: 7\n    needs: [compare]")
-    with pytest.raises(AuthorError, match="in a circle: measure → compare → measure") as caught:
+    with pytest.raises(AuthorError, match=r"in a circle: toy.measure → toy.compare → toy.measure") as caught:
         read_portfolio(workbench.root)
     assert caught.value.faults[0].path == "projects/toy/experiments.yml"
+
+
+OTHER = """\
+title: {zh: 另一个项目, en: Another project}
+summary: {zh: 引用玩具项目。, en: Rests on the toy.}
+experiments:
+  summary:
+    title: {zh: 汇总, en: Summary}
+    run: projects.other.summary:run_summary
+    needs: [toy.measure]
+"""
+SUMMARY = """\
+def run_summary(run):
+    accuracy = run.result_of("toy.measure").metrics["accuracy"].value
+    weights = run.product_of("toy.measure", "measure/weights.json").stat().st_size
+    run.metric("accuracy", accuracy, unit="ratio", label={"zh": "准确率", "en": "accuracy"})
+    run.metric("weights", weights, unit="bytes", label={"zh": "权重", "en": "weights"})
+"""
+
+
+def with_another_project(workbench, declared=OTHER):
+    workbench.write("projects/other/__init__.py", "")
+    workbench.write("projects/other/summary.py", SUMMARY)
+    workbench.write("projects/other/experiments.yml", declared)
+    workbench.write("projects/other/task_other.py", workbench.read("projects/toy/task_toy.py"))
+
+
+def test_an_experiment_may_rest_on_another_project(workbench):
+    with_another_project(workbench)
+    assert ran(workbench.verifolio("run", "other.summary").said) == ["other.summary"]
+    done = json.loads(workbench.read("projects/other/results/summary.json"))
+    toy = json.loads(workbench.read("projects/toy/results/measure.json"))
+    assert done["metrics"]["accuracy"]["value"] == toy["metrics"]["accuracy"]["value"]
+    assert not_fresh(workbench) == []
+    workbench.edit("projects/toy/measure.py", "> margin", ">= margin")
+    assert "other.summary" in not_fresh(workbench)
+    assert ran(workbench.verifolio("run", "other.summary").said) == ["toy.measure", "other.summary"]
+
+
+@pytest.mark.parametrize(("need", "reason"), [
+    ("toy.mesure", "summary needs ‘toy.mesure’, which is not declared"),
+    ("measure", "summary needs ‘measure’, which is not declared"),
+])  # fmt: skip
+def test_a_need_in_another_project_must_exist(workbench, need, reason):
+    with_another_project(workbench, OTHER.replace("toy.measure", need))
+    with pytest.raises(AuthorError, match=reason) as caught:
+        read_portfolio(workbench.root)
+    assert caught.value.faults[0].path == "projects/other/experiments.yml"
 
 
 DECLARATIONS = [

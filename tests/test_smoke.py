@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from verifolio.portfolio import Portfolio, read_portfolio
+from verifolio.portfolio import Experiment, Portfolio, read_portfolio
 from verifolio.record import execute
 from verifolio.results import read_result
 
@@ -17,13 +17,18 @@ SLUGS = sorted(path.parent.name for path in ROOT.glob("projects/*/experiments.ym
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 
 
-def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[str]:
-    experiments, done = portfolio.projects[slug].experiments, []
-    while len(done) < len(experiments):
-        ready = [k for k, one in experiments.items() if k not in done and set(one.entry.needs) <= set(done)]
-        assert ready, "experiments need each other in a circle"
-        done += ready
-    return done
+def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[Experiment]:
+    """The project's experiments, each after what it needs, other projects' included."""
+    ordered: dict[str, Experiment] = {}
+
+    def visit(experiment: Experiment) -> None:
+        for need in experiment.needs.values():
+            visit(portfolio.experiment(need))
+        ordered.setdefault(experiment.name, experiment)
+
+    for experiment in portfolio.projects[slug].experiments.values():
+        visit(experiment)
+    return list(ordered.values())
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -31,17 +36,14 @@ def test_every_experiment_runs(slug: str, tmp_path: Path, monkeypatch: pytest.Mo
     """In one process, so that torch is imported once; nothing outside the temporary folder is written."""
     ignored = shutil.ignore_patterns("results", "__pycache__")
     shutil.copytree(ROOT / "projects", tmp_path / "projects", ignore=ignored)
-    files = {
-        name for one in read_portfolio(ROOT).projects[slug].experiments.values() for name in one.entry.files
-    }
+    files = {name for one in read_portfolio(ROOT).experiments() for name in one.entry.files}
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the notebook's kernel
     portfolio = read_portfolio(tmp_path)
-    for key in _in_order_of_need(portfolio, slug):
-        experiment = portfolio.projects[slug].experiments[key]
+    for experiment in _in_order_of_need(portfolio, slug):
         execute(portfolio, experiment, "smoke")
         assert read_result(experiment.result_path("smoke")).metrics
         for name in experiment.entry.products:

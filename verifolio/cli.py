@@ -201,3 +201,90 @@ def serve(ctx: click.Context, host: str, port: int, no_demos: bool) -> None:
     root = _root(ctx)
     live, background = ({}, []) if no_demos else local_demos(root)
     serve_site(root, host=host, port=port, background=background, live=live)
+
+
+@main.group()
+def publish() -> None:
+    """Publish the site and the demos; without --yes only shows what would change.
+
+    \b
+      verifolio publish all                        what would change, everywhere
+      verifolio publish demo classifier --yes      build, send, wait until it answers as recorded
+      verifolio publish site --to folder PATH      the site for any static host
+
+    Whose places these are stands in publish.yml. Tokens come from HF_TOKEN, MODELSCOPE_API_TOKEN or the
+    clients' own logins (hf auth login, modelscope login); HF_ENDPOINT names a mirror. Only fresh results go
+    out; unchanged files are not sent; an upload that was cut goes on with the same command.
+    """
+
+
+_YES = click.option("--yes", is_flag=True, help="Do it. Without this nothing is changed anywhere.")
+_WAIT = click.option(
+    "--wait", "wait_s", default=900.0, show_default=True, help="Seconds to wait until a demo runs."
+)
+_ONLY = click.option(
+    "--only",
+    type=click.Choice(["huggingface", "modelscope", "model"]),
+    default=None,
+    help="One kind of place (model: the model repository).",
+)
+
+
+@publish.command("site")
+@click.option(
+    "--to",
+    type=click.Choice(["pages", "folder"]),
+    default="pages",
+    show_default=True,
+    help="pages: checked against GitHub's limits, into build/pages. folder: any folder, replaced whole.",
+)
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--live", default="", metavar="URL", help="Say whether this address already shows the site.")
+@_YES
+@click.pass_context
+def publish_site_command(ctx: click.Context, to: str, path: Path | None, live: str, yes: bool) -> None:
+    """Publish build/site, as `verifolio site` built it.
+
+    A folder is written beside and renamed, so that a kill leaves the old site or the new one; files that
+    the site lost are gone after. A folder that holds anything else is left as it is.
+    """
+    from verifolio.publish.command import publish_site
+
+    publish_site(_root(ctx), to, path, yes=yes, live=live)
+
+
+@publish.command("demo")
+@click.argument("name")
+@_YES
+@_WAIT
+@_ONLY
+@click.pass_context
+def publish_demo_command(ctx: click.Context, name: str, yes: bool, wait_s: float, only: str | None) -> None:
+    """Publish one demo to every place that its demo.yml names.
+
+    Builds bundles that stand alone below build/demos/, compares them with what the hubs hold, sends what
+    differs in one commit, waits until the demo runs, sends it a recorded input and compares the answer.
+    """
+    from verifolio.publish.command import Options, publish_demos
+
+    publish_demos(_root(ctx), [name], Options(yes=yes, wait_s=wait_s, only=only or ""))
+
+
+@publish.command("all")
+@_YES
+@_WAIT
+@_ONLY
+@click.pass_context
+def publish_all_command(ctx: click.Context, yes: bool, wait_s: float, only: str | None) -> None:
+    """Publish the site (to build/pages) and every demo that declares a place; builds the site first.
+
+    Never trains: where a result is stale it says so and publishes nothing.
+    """
+    from verifolio.publish.command import Options, publish_demos, publish_site
+    from verifolio.sitecommand import derive_missing, make_site
+
+    root = _root(ctx)
+    derive_missing(root)
+    make_site(root, run=False)
+    publish_site(root, "pages", None, yes=yes)
+    publish_demos(root, [], Options(yes=yes, wait_s=wait_s, only=only or ""))

@@ -153,8 +153,8 @@ def _file_hashes(experiment: Experiment) -> dict[str, str]:
 
 def _need_hashes(portfolio: Portfolio, experiment: Experiment, profile: str) -> dict[str, str]:
     hashes = {}
-    for need in experiment.entry.needs:
-        path = portfolio.experiment(f"{experiment.project}.{need}").result_path(profile)
+    for need, name in experiment.needs.items():
+        path = portfolio.experiment(name).result_path(profile)
         try:
             hashes[need] = read_result(path).digest if path.exists() else "missing"
         except AuthorError:

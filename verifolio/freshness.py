@@ -35,8 +35,8 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
         if experiment.name not in states:
             states[experiment.name] = Freshness(experiment, "stale")  # ends cycles
             found = _check_one(portfolio, experiment, profile, locked)
-            for need in experiment.entry.needs:
-                other = visit(portfolio.experiment(f"{experiment.project}.{need}"))
+            for name in experiment.needs.values():
+                other = visit(portfolio.experiment(name))
                 if other.state != "fresh" and found.state == "fresh":
                     reason = _stale(
                         portfolio, experiment, f"rests on {other.experiment.name}, which is {other.state}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
-from verifolio.demos import demo_block, demo_state, read_demos
+from verifolio.demos import read_demos
+from verifolio.ladder import demo_block, demo_state
 from verifolio.page import Page
 from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
@@ -125,7 +126,7 @@ def render_project(page: Page, project: Project, shelf: Shelf) -> str:
     demos = [
         (slug, demo)
         for slug, demo in read_demos(page.evidence.portfolio.root).items()
-        if demo.project == project.slug
+        if demo.project == project.slug and demo.recorded  # a planned one has no page yet
     ]
     if demos:
         lines += [f"## {say('demo', lang)}", ""]

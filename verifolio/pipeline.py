@@ -44,11 +44,14 @@ def fingerprint_for(experiment: Experiment) -> str:
     return fingerprint_of(portfolio, experiment, current_profile()).digest_without_needs()
 
 
-def needed_results(experiment: Experiment) -> dict[str, Path]:
-    """The result files that must stand before this experiment runs."""
+def needed_results(experiment: Experiment) -> dict[str, Path] | str:
+    """The result files that must stand before this experiment runs; a word where there are none.
+
+    pytask names an empty dictionary after whichever task it met first, and its lock would never settle.
+    """
     portfolio = read_portfolio(experiment.root)
-    others = {need: portfolio.experiment(f"{experiment.project}.{need}") for need in experiment.entry.needs}
-    return {need: other.result_path(current_profile()) for need, other in others.items()}
+    others = {need: portfolio.experiment(name) for need, name in experiment.needs.items()}
+    return {need: other.result_path(current_profile()) for need, other in others.items()} or "nothing"
 
 
 def run_in_process(name: str) -> None:
@@ -145,8 +148,7 @@ def _with_needs(portfolio: Portfolio, names: list[str]) -> set[str]:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            experiment = portfolio.experiment(name)
-            pending += [f"{experiment.project}.{need}" for need in experiment.entry.needs]
+            pending += portfolio.experiment(name).needs.values()
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from verifolio.errors import AuthorError, did_you_mean
+from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.files import read_yaml
 from verifolio.results import KEY, Words, missing_languages
 
@@ -93,6 +93,11 @@ class Experiment:
         other = override.inputs if override else {}
         return {name: other.get(name, name) for name in self.entry.inputs}
 
+    @property
+    def needs(self) -> dict[str, str]:
+        """Need as declared → full name; one without a project is of the same project."""
+        return {need: need if "." in need else f"{self.project}.{need}" for need in self.entry.needs}
+
     def results_dir(self, profile: str = PUBLISHED) -> Path:
         if profile == PUBLISHED:
             return self.root / "projects" / self.project / "results"
@@ -171,14 +176,21 @@ def read_portfolio(root: Path) -> Portfolio:
             slug = declared.parent.name
             entry = _convert(declared, ProjectEntry, root)
             experiments = {key: Experiment(root, slug, key, one) for key, one in entry.experiments.items()}
-            project = Project(slug, entry, experiments)
-            _check_project(project, catalogue)
-            projects[slug] = project
+            projects[slug] = Project(slug, entry, experiments)
         except AuthorError as error:
             faults += error.faults
+    portfolio = Portfolio(root, projects, catalogue)
+    for project in projects.values():
+        try:
+            _check_project(project, portfolio)
+        except AuthorError as error:
+            faults += error.faults
+    if not faults and (circle := _find_circle(portfolio)):
+        message = f"experiments need each other in a circle: {' → '.join(circle)}"
+        faults.append(Fault(portfolio.experiment(circle[0]).declared_in, 0, message))
     if faults:
         raise AuthorError(faults=faults)
-    return Portfolio(root, projects, catalogue)
+    return portfolio
 
 
 def _convert(path: Path, kind: Any, root: Path) -> Any:
@@ -197,8 +209,10 @@ def _convert_cached(path: Path, kind: Any, shown: str, _mtime: int, _size: int) 
         ) from None
 
 
-def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> None:
+def _check_project(project: Project, portfolio: Portfolio) -> None:
     faults = []
+    catalogue = portfolio.catalogue
+    everything = {one.name for one in portfolio.experiments()}
     named = {"title": project.entry.title, "summary": project.entry.summary}
     named |= {f"{key}: title": one.entry.title for key, one in project.experiments.items()}
     for what, words in named.items():
@@ -211,9 +225,9 @@ def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> No
             faults.append(
                 AuthorError(f"‘{experiment.key}’: keys are lower case letters, digits and _", path=where)
             )
-        for need in entry.needs:
-            if need not in project.experiments:
-                hint = did_you_mean(need, list(project.experiments))
+        for need, full in experiment.needs.items():
+            if full not in everything:
+                hint = did_you_mean(need, list(everything) if "." in need else list(project.experiments))
                 faults.append(
                     AuthorError(
                         f"{experiment.key} needs ‘{need}’, which is not declared", path=where, hint=hint
@@ -236,23 +250,20 @@ def _check_project(project: Project, catalogue: dict[str, CatalogueEntry]) -> No
             )
         if ":" not in entry.run:
             faults.append(AuthorError(f"{experiment.key}: run is written module:function", path=where))
-    if not faults and (circle := _find_circle(project)):
-        message = f"experiments need each other in a circle: {' → '.join(circle)}"
-        faults.append(AuthorError(message, path=f"projects/{project.slug}/experiments.yml"))
     if faults:
         raise AuthorError(faults=[fault for error in faults for fault in error.faults])
 
 
-def _find_circle(project: Project) -> list[str]:
+def _find_circle(portfolio: Portfolio) -> list[str]:
     done: set[str] = set()
 
-    def follow(key: str, trail: list[str]) -> list[str]:
-        if key in trail:
-            return [*trail[trail.index(key) :], key]
-        if key in done:
+    def follow(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
             return []
-        done.add(key)
-        needs = project.experiments[key].entry.needs
-        return next((circle for need in needs if (circle := follow(need, [*trail, key]))), [])
+        done.add(name)
+        needs = portfolio.experiment(name).needs.values()
+        return next((circle for need in needs if (circle := follow(need, [*trail, name]))), [])
 
-    return next((circle for key in project.experiments if (circle := follow(key, []))), [])
+    return next((circle for one in portfolio.experiments() if (circle := follow(one.name, []))), [])

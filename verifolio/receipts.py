@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from verifolio.blocks import cell_text, data_table
@@ -15,6 +16,8 @@ from verifolio.page import Page
 from verifolio.results import Metric, Result, Table
 from verifolio.units import format_interval, format_value
 from verifolio.words import say
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def receipt_path(experiment: str) -> str:
@@ -174,7 +177,7 @@ def _tables(result: Result, lang: str) -> Iterable[str]:
     if result.tables:
         yield f"## {say('tables', lang)}\n"
     for key, table in result.tables.items():
-        yield f'<div class="vf-table" id="table-{key}" markdown>\n\n{markdown_table(table, lang)}\n\n</div>\n'
+        yield f'<div class="vf-table" id="table-{key}" data-search-exclude="" markdown>\n\n{markdown_table(table, lang)}\n\n</div>\n'
 
 
 def markdown_table(table: Table, lang: str) -> str:
@@ -182,10 +185,17 @@ def markdown_table(table: Table, lang: str) -> str:
     head = "| " + " | ".join(cell_text(column.label, column, lang) for column in table.columns) + " |"
     rule = "|" + "|".join(" ---: " if column.unit else " --- " for column in table.columns) + "|"
     rows = [
-        "| " + " | ".join(cell_text(row[column.key], column, lang) for column in table.columns) + " |"
+        "| "
+        + " | ".join(_marked(cell_text(row[column.key], column, lang), lang) for column in table.columns)
+        + " |"
         for row in table.rows
     ]
     return "\n".join([head, rule, *rows])
+
+
+def _marked(text: str, lang: str) -> str:
+    """A Chinese cell on an English page says that it is Chinese: data need not be in the page's language."""
+    return f'<span lang="zh">{text}</span>' if lang != "zh" and _HAN.search(text) else text
 
 
 def _charts(page: Page, result: Result) -> Iterable[str]:

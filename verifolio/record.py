@@ -179,9 +179,9 @@ class Run:
         return path
 
     def _needed(self, key: str) -> Experiment:
-        if key not in self._experiment.entry.needs:
+        if key not in self._experiment.needs:
             raise self._undeclared("needs", key, self._experiment.entry.needs)
-        return self._portfolio.experiment(f"{self._experiment.project}.{key}")
+        return self._portfolio.experiment(self._experiment.needs[key])
 
     def _undeclared(self, kind: str, name: str, declared: list[str]) -> AuthorError:
         return AuthorError(

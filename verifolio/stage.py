@@ -14,12 +14,13 @@ from pathlib import Path
 
 from verifolio.bind import bind_text
 from verifolio.cards import render_cards
-from verifolio.demos import read_demos, render_demo_page
+from verifolio.demos import read_demos
 from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence, gather_evidence
 from verifolio.files import write_error, write_if_changed
 from verifolio.handwritten import find_handwritten
 from verifolio.history import History, read_history
+from verifolio.ladder import render_demo_page
 from verifolio.listings import Shelf, render_project
 from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS

@@ -74,6 +74,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "以上是录下的真实输出。蓝底的词支持这个判断，橙底的词与它相反。",
         "Recorded real outputs. Words on blue speak for the verdict, words on orange against it.",
     ),
+    "recorded_text_note": ("以上是录下的真实输出。", "Recorded real outputs."),
+    "sources": ("出处", "Sources"),
+    "sources_none": ("没有引用任何出处。", "No source is cited."),
     "live_local": ("在本机运行现场演示", "Run the live demo on this machine"),
     "live_local_note": (
         "打开由本机 make serve 启动的 Gradio，不下载任何东西。",

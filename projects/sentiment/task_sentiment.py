@@ -16,7 +16,7 @@ from verifolio.pipeline import (
 for experiment in experiments_of(__file__):
     fingerprint = PythonNode(name=f"{experiment.name} rests on", value=fingerprint_for(experiment), hash=True)
 
-    @task(id=experiment.name)
+    @task(f"task_experiment[{experiment.name}]")  # an id of pytask's own falls away where there is only one
     def task_experiment(
         _rests_on: Annotated[str, fingerprint],
         _needs: dict[str, Path] = needed_results(experiment),

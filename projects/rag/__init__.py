@@ -1,0 +1,1 @@
+"""A customer-service bot over a shop's own documents: ingestion, retrieval and cited answers."""

@@ -1,0 +1,81 @@
+"""Answers one prompt on a small device: `python3 run.py "Why is the sky blue?"`. Needs xllamacpp, nothing else.
+
+The answer goes to standard output as it is written, what it cost to standard error (with --json: one line of JSON).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE if (HERE / "projects").is_dir() else HERE.parents[2]))
+
+from projects.chat.errors import ChatError  # noqa: E402
+from projects.small_llm.chat import LocalChat, MessageError, decode_prompt  # noqa: E402
+
+
+def main() -> int:
+    """0 when answered, 1 with one line of explanation when not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("prompt", nargs="?", help="the question; without it, standard input is read")
+    parser.add_argument(
+        "--model", type=Path, default=next(iter(sorted(HERE.glob("*.gguf"))), HERE / "model.gguf")
+    )
+    parser.add_argument("--context", type=int, default=1024, help="tokens of prompt and answer together")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    try:
+        prompt = decode_prompt(
+            sys.stdin.buffer.read() if asked.prompt is None else os.fsencode(asked.prompt)
+        ).strip()
+        if not prompt:
+            raise MessageError("the prompt is empty: type a question")
+        return answer(prompt, asked)
+    except ChatError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("run.py: out of memory; take a smaller --context or a smaller model", file=sys.stderr)
+        return 1
+
+
+def answer(prompt: str, asked: argparse.Namespace) -> int:
+    """Load, stream, report."""
+    started, parts, first, last = time.perf_counter(), [], 0.0, 0.0
+    with LocalChat(asked.model, n_ctx=asked.context, threads=asked.threads) as chat:
+        loaded = time.perf_counter() - started
+        for piece in chat.stream([{"role": "user", "content": prompt}], max_tokens=asked.max_tokens):
+            parts.append(piece.text)
+            first, last = first or piece.seconds, piece.seconds
+            if not asked.json:
+                print(piece.text, end="", flush=True)
+    count = len(parts)
+    report = {
+        "machine": platform.machine(), "load_s": round(loaded, 2), "first_token_s": round(first, 3), "tokens": count,
+        "tokens_per_s": round((count - 1) / (last - first), 2) if count > 1 else 0.0, "peak_bytes": peak_bytes(),
+    }  # fmt: skip
+    print(json.dumps({"answer": "".join(parts), **report}) if asked.json else "")
+    if not asked.json:
+        print(" · ".join(f"{key} {value}" for key, value in report.items()), file=sys.stderr)
+    return 0
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had in RAM; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The bot's demo in Chromium: both languages, a source that opens, a refusal. Importing it starts nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "demos" / "rag_bot" / "app.py"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    environment |= {
+        "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False",
+        "RAG_DEMO_DATA": str(tmp_path_factory.mktemp("demo")),
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, str(APP)], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
+                break
+            except OSError:
+                assert process.poll() is None, "the demo ended"
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_importing_the_demo_opens_neither_documents_nor_model() -> None:
+    spec = importlib.util.spec_from_file_location("rag_bot_app", APP)
+    assert spec
+    assert spec.loader
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.demo.title
+    assert module.library.cache_info().currsize == module.endpoint.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "expected", "document"),
+    [
+        ("How much is the Market Tote?", "12.50", "en/"),
+        ("黑卡会员可以几天退货？", "30 天", "zh/returns.pdf"),
+        ("Who founded the company?", "the documents do not say", ""),
+    ],
+)
+def test_a_question_is_answered_with_a_source_that_opens(
+    browser: Any, address: str, question: str, expected: str, document: str
+) -> None:
+    page = browser.new_page()
+    try:
+        page.goto(address)
+        box = page.get_by_label("问题 · Question")
+        box.wait_for(timeout=30_000)
+        box.fill(question)
+        box.press("Enter")
+        page.locator(".bot", has_text=expected).first.wait_for(timeout=120_000)  # the first builds the index
+        if document:
+            link = page.locator("#sources a").first
+            link.wait_for(timeout=10_000)
+            assert link.inner_text().startswith(document)
+            opened = page.request.get(link.evaluate("node => node.href").partition("#")[0])
+            assert opened.status == 200
+            assert opened.body()[:4] in (b"%PDF", b"PK\x03\x04")
+    finally:
+        page.close()
