@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -176,3 +177,63 @@ def test_help_lists_the_commands_in_the_order_of_a_day():
     assert [name for name in listed if name in ("new", "run", "serve", "check", "site", "publish", "export")] == [
         "new", "run", "serve", "check", "site", "publish", "export",
     ]  # fmt: skip
+
+
+# -- the look that travels: comments, heads ----------------------------------------------------------
+
+
+def test_no_page_mentions_comments_until_they_are_configured(fork):
+    for page in (fork.root / "build/site").rglob("*.html"):
+        assert "giscus" not in page.read_text(encoding="utf-8"), page
+
+
+def test_a_posts_head_names_its_card_by_its_full_address_and_both_languages(fork):
+    page = fork.read("build/site/en/blog/first-number/index.html")
+    picture = re.search(
+        r'property="og:image" content="http://127.0.0.1:8000/en/(assets/cards/[^"]+\.png)"', page
+    )
+    assert picture
+    assert (fork.root / "build/site/en" / picture.group(1)).exists()
+    assert 'hreflang="zh"' in page
+    assert 'hreflang="en"' in page
+    data = json.loads(
+        re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL).group(1)
+    )
+    assert data["@type"] == "BlogPosting"
+    assert data["inLanguage"] == "en"
+    assert data["image"].endswith(picture.group(1))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", data["datePublished"])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "button", "failed"),
+    [("", "加载评论", "连不上"), ("en/", "Load the comments", "cannot be reached")],
+)
+def test_comments_ask_nobody_before_the_click_and_say_so_when_nobody_answers(
+    with_comments, new_page, site_server, prefix, button, failed
+):
+    page = new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("https://giscus.app/**", lambda route: route.abort())
+    home = site_server(with_comments.root / "build/site")
+    page.goto(f"{home}{prefix}blog/first-number/", wait_until="networkidle")
+    page.get_by_role("button", name=button).scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    assert [url for url in asked if not url.startswith(home)] == []
+    page.get_by_role("button", name=button).click()
+    page.get_by_text(failed).wait_for()
+    assert [url for url in asked if not url.startswith(home)] == ["https://giscus.app/client.js"]
+
+
+@pytest.fixture(scope="session")
+def with_comments(fork, tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """The new portfolio with comments configured, built once."""
+    root = tmp_path_factory.mktemp("commented") / "mine"
+    shutil.copytree(fork.root, root)
+    bench = Workbench(root)
+    ids = "{repo: me/mine, repo_id: R_1, category: General, category_id: DIC_1}"
+    bench.edit("mkdocs.yml", 'comments: ""', f"comments: {ids}")
+    done = bench.verifolio("site", "--no-run", PYTHONPATH=str(root))
+    assert done.code == 0, done.said
+    return bench
