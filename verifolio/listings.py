@@ -15,6 +15,7 @@ from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
 from verifolio.posts import Post, Week
 from verifolio.receipts import list_receipts, receipt_path
+from verifolio.roadmap import Roadmap, chip
 from verifolio.words import say
 
 
@@ -34,25 +35,22 @@ class Shelf:
             "exercise": exercise_block,
             "demo": demo_block,
             "weeks": self._weeks,
+            "roadmap": lambda page, block: Roadmap(page, self.weeks, self.posts).render(),
             "posts": self._posts,
             "projects": _projects,
             "demos": _demos,
             "receipts": lambda page, block: list_receipts(page),
         }
 
-    def of_week(self, week: int) -> Post | None:
-        return next((post for post in self.posts if post.meta.week == week and not post.meta.draft), None)
-
     def _weeks(self, page: Page, block: Block) -> str:
-        tiles = []
+        roadmap, tiles = Roadmap(page, self.weeks, self.posts), []
         for week in self.weeks:
-            post = self.of_week(week.week)
-            state = "published" if post else "planned"
+            state, post = roadmap.week_state(week), roadmap.post_of(week)
             title = html.escape(week.title[page.lang])
             inner = f'<a href="{page.href(post.staged)}">{title}</a>' if post else title
             tiles.append(
                 f'<li class="vf-week" data-state="{state}"><span class="vf-week-no">{week.week:02d}</span>'
-                f'<span class="vf-week-title">{inner}</span>{_chip(state, page.lang)}</li>'
+                f'<span class="vf-week-title">{inner}</span>{chip(state, page.lang)}</li>'
             )
         return f'<ol class="vf-weeks">{"".join(tiles)}</ol>'
 
@@ -65,11 +63,6 @@ class Shelf:
             for post in shown
         ]
         return f'<ul class="vf-posts">{"".join(items)}</ul>' if items else say("none_yet", page.lang)
-
-
-def _chip(state: str, lang: str) -> str:
-    """What is published is shown in the colour of what is fresh."""
-    return f'<span class="vf-state vf-{"fresh" if state == "published" else state}">{say(state, lang)}</span>'
 
 
 def _projects(page: Page, block: Block) -> str:
@@ -93,7 +86,7 @@ def _demos(page: Page, block: Block) -> str:
         items.append(
             f'<li class="vf-demo-tile" data-state="{"ready" if ready else "planned"}">'
             f'<h3 class="vf-demo-title">{shown}</h3><p>{html.escape(demo.summary[page.lang])}</p>'
-            f"{_chip('published' if state == 'fresh' else state, page.lang)}</li>"
+            f"{chip('published' if state == 'fresh' else state, page.lang)}</li>"
         )
     return f'<ul class="vf-demos">{"".join(items)}</ul>'
 
