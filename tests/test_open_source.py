@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import re
 import time
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,26 @@ def test_a_patch_that_does_not_fit_is_refused_and_the_installation_untouched(tmp
     ):
         pass
     assert reproduce(finding).stands
+
+
+def test_the_splitter_patch_changes_nothing_for_patterns_without_groups():
+    import langchain_text_splitters.character as installed
+
+    finding = next(one for one in FINDINGS if one.slug == "langchain-regex-groups")
+    with patched_copy(finding) as overlay:
+        spec = spec_from_file_location("patched", overlay / finding.entry.file)
+        patched = module_from_spec(spec)
+        spec.loader.exec_module(patched)
+    draw = random.Random(0)
+    patterns = [",", r"\s+", "[,;]", "(?=,)", "(?<=;)", "x*", r"\b", "(?:,|;)+", r"\n\n", "(?<!a),", ""]
+    for _ in range(3000):
+        text = "".join(draw.choices("ab,; x\n", k=draw.randint(0, 12)))
+        asked = (text, draw.choice(patterns))
+        for keep in (False, "start", "end"):
+            old, new = (
+                one._split_text_with_regex(*asked, keep_separator=keep) for one in (installed, patched)
+            )
+            assert new == old, (asked, keep)
 
 
 def test_a_script_that_breaks_does_not_count_as_reproduced(tmp_path):
