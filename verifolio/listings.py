@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.demos import read_demos
-from verifolio.ladder import demo_block, demo_state
+from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
@@ -90,10 +90,12 @@ def _demos(page: Page, block: Block) -> str:
         state, title = demo_state(page, demo), html.escape(demo.title[page.lang])
         ready = demo.recorded is not None
         shown = f'<a href="{page.href(f"demos/{slug}.md")}">{title}</a>' if ready else title
+        rungs = "".join(f"<li>{name}</li>" for name in rung_names(page, slug, demo))
         items.append(
             f'<li class="vf-demo-tile" data-state="{"ready" if ready else "planned"}">'
             f'<h3 class="vf-demo-title">{shown}</h3><p>{html.escape(demo.summary[page.lang])}</p>'
-            f"{_chip('published' if state == 'fresh' else state, page.lang)}</li>"
+            + (f'<ul class="vf-tile-rungs">{rungs}</ul>' if rungs else "")
+            + f"{_chip('published' if state == 'fresh' else state, page.lang)}</li>"
         )
     return f'<ul class="vf-demos">{"".join(items)}</ul>'
 
