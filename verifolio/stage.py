@@ -77,7 +77,7 @@ def stage(
         _show_faults(draft, report.faults)
         if draft.lang in langs:
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
-    place_served(root, drafts[0].rungs)
+    place_served(root, composed[0].rungs)
     report.seconds = time.perf_counter() - started
     return report
 

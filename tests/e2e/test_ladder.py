@@ -101,7 +101,7 @@ def test_it_answers_under_a_strict_policy_from_this_site_alone(page):
 def test_logits_equal_the_servers_over_all_recorded_inputs(page, root):
     rows = read_result(root / "projects/sentiment/results/examples.json").tables["recorded"].rows
     export = read_result(root / "projects/sentiment/results/export.json")
-    tolerance = export.metrics["mean_gap"].value  # what INT8 itself costs on average
+    tolerance = export.metrics["largest_gap"].value  # what INT8 itself costs a logit at most
     texts = [str(row["text"]) for row in rows]
     here = page.evaluate(
         f"""async texts => {{
@@ -118,7 +118,7 @@ def test_logits_equal_the_servers_over_all_recorded_inputs(page, root):
     gaps = [
         abs(a - b) for one, other in zip(here, there, strict=True) for a, b in zip(one, other, strict=True)
     ]
-    print(f"largest difference of a logit: {max(gaps):.4f}")
+    print(f"largest difference of a logit: {max(gaps):.4f}, mean {sum(gaps) / len(gaps):.4f}")
     assert max(gaps) <= tolerance
     labels = [row["label"]["en"] for row in rows]
     assert ["positive" if positive >= negative else "negative" for negative, positive in here] == labels

@@ -13,6 +13,7 @@ export async function open(demo, signal) {
   let done = 0
   demo.tell(words.loading)
   const heard = bytes => demo.progress(Math.min(total, (done += bytes)), total)
+  heard(0)
   const files = new Files({ ...browser.first, ...browser.later }, words, signal, heard)
   const names = Object.keys(browser.first).filter(name => !/\.m?js$/.test(name))
   for (const name of names) await files.blob(name) // kept by the browser: the module reads them again at no cost

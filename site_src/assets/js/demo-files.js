@@ -31,15 +31,14 @@ export class Files {
       return kept.blob()
     }
     const parts = []
-    for (let at = 0; at < one.bytes; at += parts.at(-1).size) {
+    for (let at = 0, more = true; more && at < one.bytes; at += parts.at(-1).size) {
       const key = `${url}&from=${at}`
-      let part = await store?.match(key).then(found => found?.blob())
-      if (part?.size) this.heard(part.size)
-      else {
-        part = await this.part(url, at, one)
-        await store?.put(key, new Response(part)).catch(() => {}) // no room: it works without
-      }
+      const had = await store?.match(key).then(found => found?.blob())
+      if (had?.size) this.heard(had.size)
+      const { part, last } = had?.size ? { part: had } : await this.part(url, at, one)
+      if (part !== had) await store?.put(key, new Response(part)).catch(() => {}) // no room: it works without
       parts.push(part)
+      more = !last && part.size > 0
     }
     const whole = await unpacked(new Blob(parts), one)
     const right = await matches(whole, one.sha256)
@@ -72,7 +71,8 @@ export class Files {
           this.heard(piece.length)
         }
         const part = new Blob(pieces)
-        return answer.status === 206 || !from ? part : part.slice(from) // a host without ranges sends all
+        if (answer.status === 206) return { part }
+        return { part: part.slice(from), last: true } // a host without ranges sends all
       } catch (error) {
         this.heard(-come)
         if (this.signal.aborted || error.final) throw error
