@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.demos import read_demos
-from verifolio.ladder import demo_block, demo_state
+from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
@@ -45,7 +45,9 @@ class Shelf:
     def _weeks(self, page: Page, block: Block) -> str:
         roadmap, tiles = Roadmap(page, self.weeks, self.posts), []
         for week in self.weeks:
-            state, post = roadmap.week_state(week), roadmap.post_of(week)
+            post = roadmap.post_of(week)
+            unpublished = post is not None and post.state != "published"  # only where drafts are shown
+            state = post.state if post and unpublished else roadmap.week_state(week)
             title = html.escape(week.title[page.lang])
             inner = f'<a href="{page.href(post.staged)}">{title}</a>' if post else title
             tiles.append(
@@ -55,10 +57,11 @@ class Shelf:
         return f'<ol class="vf-weeks">{"".join(tiles)}</ol>'
 
     def _posts(self, page: Page, block: Block) -> str:
-        shown = [post for post in self.posts if not post.meta.draft][: int(block.target or 5)]
+        shown = [post for post in self.posts if not post.broken][: int(block.target or 5)]
         items = [
             f'<li class="vf-post"><time datetime="{post.meta.date}">{post.meta.date}</time>'
             f'<a href="{page.href(post.staged)}">{html.escape(plain_title(page, post))}</a>'
+            f"{'' if post.state == 'published' else chip(post.state, page.lang)}"
             f"<p>{html.escape(plain_description(page, post))}</p></li>"
             for post in shown
         ]
@@ -83,10 +86,12 @@ def _demos(page: Page, block: Block) -> str:
         state, title = demo_state(page, demo), html.escape(demo.title[page.lang])
         ready = demo.recorded is not None
         shown = f'<a href="{page.href(f"demos/{slug}.md")}">{title}</a>' if ready else title
+        rungs = "".join(f"<li>{name}</li>" for name in rung_names(page, slug, demo))
         items.append(
             f'<li class="vf-demo-tile" data-state="{"ready" if ready else "planned"}">'
             f'<h3 class="vf-demo-title">{shown}</h3><p>{html.escape(demo.summary[page.lang])}</p>'
-            f"{chip('published' if state == 'fresh' else state, page.lang)}</li>"
+            + (f'<ul class="vf-tile-rungs">{rungs}</ul>' if rungs else "")
+            + f"{chip('published' if state == 'fresh' else state, page.lang)}</li>"
         )
     return f'<ul class="vf-demos">{"".join(items)}</ul>'
 

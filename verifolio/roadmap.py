@@ -26,19 +26,20 @@ class Roadmap:
 
     def __init__(self, page: Page, weeks: Sequence[Week], posts: Sequence[Post]) -> None:
         self._page, self.weeks = page, weeks
-        self._posts = [post for post in posts if not post.meta.draft]
+        self._all = [post for post in posts if not post.broken]
+        self._posts = [post for post in self._all if post.state == "published"]
         self._demos = read_demos(page.evidence.portfolio.root)
         self._rests_on = {post.meta.slug: self._experiments_of(post) for post in self._posts}
 
     def post_of(self, week: Week) -> Post | None:
-        """The week's published post."""
-        return next((post for post in self._posts if post.meta.week == week.week), None)
+        """The week's post, a draft only where drafts are shown."""
+        return next((post for post in self._all if post.meta.week == week.week), None)
 
     def week_state(self, week: Week) -> str:
         """The state of a week: of its promises, and of its own post."""
         post = self.post_of(week)
         states = {self.promise_state(one) for one in week.promises}
-        states.add(self._post_state(post) if post else "planned")
+        states.add(self._post_state(post) if post and post.state == "published" else "planned")
         if "stale" in states:
             return "stale"
         return states.pop() if len(states) == 1 else "in_progress"
@@ -149,7 +150,8 @@ class Roadmap:
 
 def chip(state: str, lang: str) -> str:
     """A state in words; what is published is shown in the colour of what is fresh."""
-    return f'<span class="vf-state vf-{"fresh" if state == "published" else state}">{say(state, lang)}</span>'
+    colour = {"published": "fresh", "draft": "stale", "scheduled": "planned"}.get(state, state)
+    return f'<span class="vf-state vf-{colour}">{say(state, lang)}</span>'
 
 
 def _experiment_of(demo: Demo) -> str:
