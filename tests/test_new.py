@@ -82,7 +82,7 @@ def test_a_demo_of_another_project_is_planned_and_answers_from_its_results(workb
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("project", "toy"), "projects/toy/experiments.yml: is there already; nothing was written"),
+        (("project", "toy"), "projects/toy/__init__.py: is there already; nothing was written"),
         (("post", "second-look"), "blog/second-look/en.md: is there already"),
         (("demo", "toy", "--project", "toy"), "is there already"),
         (("project", "My Project"), "‘My Project’ cannot name a project"),
