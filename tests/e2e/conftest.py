@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from looking import Visit, visit_pages
 from reading import BuiltSite
-from repository import copy_repository, verifolio
+from repository import bring_rungs, copy_repository, verifolio
 
 from verifolio.build import only_builder
 
@@ -45,6 +46,7 @@ def root(shared: Path) -> Path:
     with only_builder(shared):
         if not root.exists():
             copy_repository(root)
+            bring_rungs(root)
         done = verifolio(root, "site", "--no-run", SITE_URL=SITE_URL)
     assert done.returncode == 0, f"this repository's own site does not build:\n{done.stderr}"
     return root
@@ -53,6 +55,9 @@ def root(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def site(root: Path) -> BuiltSite:
     return BuiltSite(root / "build" / "site", SITE_URL)
+
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -67,6 +72,23 @@ class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         inside = path.startswith(FOLDER)
         return super().translate_path("/" + path.removeprefix(FOLDER) if inside else "/outside-of-the-site")
+
+    def do_GET(self) -> None:
+        """As static hosts do, also a part of a file."""
+        path, found = Path(self.translate_path(self.path)), _RANGE.fullmatch(self.headers.get("Range", ""))
+        if not found or not path.is_file():
+            super().do_GET()
+            return
+        size = path.stat().st_size
+        first, last = int(found[1]), min(int(found[2]), size - 1)
+        self.send_response(206)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        with path.open("rb") as stream:
+            stream.seek(first)
+            self.wfile.write(stream.read(last - first + 1))
 
     def end_headers(self) -> None:
         for name, value in self.more_headers.items():
