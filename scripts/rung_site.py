@@ -19,7 +19,7 @@ from verifolio.page import Page
 from verifolio.site import read_site
 
 PAGE = """<!doctype html><html lang="en" data-js><meta charset="utf-8"><title>{slug}</title>
-<script type="module" src="../../assets/js/demo.js"></script>
+<script type="module" src="../../../assets/js/demo.js"></script>
 <section class="vf-demo"><vf-demo><h1 class="vf-demo-title">{slug}</h1>
 <section class="vf-demo-recorded"><blockquote class="vf-demo-input">{input}</blockquote></section>
 <button type="button" class="vf-demo-browser">Run</button><p class="vf-demo-status" role="status"></p>{told}</vf-demo></section>"""
@@ -34,18 +34,19 @@ def make_rung_site(root: Path, slug: str, target: Path, text: str) -> str:
     rung = browser_rung(evidence, slug, demo.browser)
     if rung.missing:
         raise SystemExit(f"{slug}: {rung.missing}: run `verifolio site` first")
-    page = Page("", f"demos/{slug}.md", "zh", evidence.for_page(), read_site(root))
-    told = tell_script(page, slug, demo, rung, []).replace('"lang": "zh"', '"lang": "en"')
+    page = Page("", f"demos/{slug}.md", "en", evidence.for_page(), read_site(root))
+    told = tell_script(page, slug, demo, rung, [])
     place_served(target, [rung])
     link_served(target, target)
     shutil.copytree(root / "site_src/assets/js", target / "assets/js", dirs_exist_ok=True)
     for place, source in rung.code.items():
         (target / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / place)
-    here = target / "demos" / slug
+    here = target / "en" / "demos" / slug
+    here.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(root / "verifolio" / ISOLATE, here / ISOLATE)
     (here / "index.html").write_text(PAGE.format(slug=slug, input=text, told=told), encoding="utf-8")
-    return f"demos/{slug}/"
+    return f"en/demos/{slug}/"
 
 
 class _Handler(SimpleHTTPRequestHandler):

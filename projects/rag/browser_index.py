@@ -39,6 +39,7 @@ class Found:
     """Places of the best passages in the index, whether they may be answered from, and (passage, text) of the answer."""
 
     hits: list[int]
+    share: float
     answerable: bool
     pieces: list[tuple[int, str]]
 
@@ -103,8 +104,9 @@ class Search:
         order = sorted(range(self._count), key=lambda at: (not same[at], -round(scores[at], 9), at))
         hits = [at for at in order[:HITS] if scores[at] > 0]
         whole = sum(map(self.weight, asked)) or 1.0
-        answerable = bool(hits) and max(held[at] for at in hits) / whole >= self.index["least"]
-        return Found(hits, answerable, self._pieces(asked, hits, whole) if answerable else [])
+        share = max((float(held[at]) for at in hits), default=0.0) / whole
+        answerable = bool(hits) and share >= self.index["least"]
+        return Found(hits, share, answerable, self._pieces(asked, hits, whole) if answerable else [])
 
     def _pieces(self, asked: list[str], hits: list[int], whole: float) -> list[tuple[int, str]]:
         left = [
@@ -157,10 +159,11 @@ def read_passages(folder: Path) -> list[Passage]:
 def choose_least(search: Search, questions: Sequence[Question]) -> float:
     """The share that refuses and answers right most often, both kinds of question counting the same."""
 
+    search.index["least"] = math.inf
+    shares = [(one.answerable, search.find(one.question).share) for one in questions]
+
     def right(least: float) -> float:
-        search.index["least"] = least
-        told = [(one.answerable, search.find(one.question).answerable) for one in questions]
-        kinds = [[said is kind for can, said in told if can is kind] for kind in (True, False)]
+        kinds = [[(share >= least) is kind for can, share in shares if can is kind] for kind in (True, False)]
         return sum(float(np.mean(one)) for one in kinds if one)
 
     return max((round(0.1 + 0.025 * step, 3) for step in range(33)), key=right)

@@ -23,10 +23,10 @@ PROMPT = (
 TOKENS = 12
 SECONDS = 1000
 LOAD = """async () => {
-  const { Files } = await import(new URL("../../assets/js/demo-files.js", document.baseURI))
+  const { Files } = await import(new URL("../../../assets/js/demo-files.js", document.baseURI))
   const { browser, words } = JSON.parse(document.querySelector("vf-demo script[type='application/json']").textContent)
   const files = new Files({ ...browser.first, ...browser.later }, words, new AbortController().signal, () => {})
-  const { Llama, render } = await import(new URL("./browser/llama.js", document.baseURI))
+  const { Llama, render } = await import(new URL("../../../demos/quantized/browser/llama.js", document.baseURI))
   return [await Llama.load(files), render]
 }"""
 pytestmark = pytest.mark.xdist_group("ladder")
