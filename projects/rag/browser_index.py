@@ -39,12 +39,11 @@ class Found:
     """Places of the best passages in the index, whether they may be answered from, and (passage, text) of the answer."""
 
     hits: list[int]
-    share: float
     answerable: bool
     pieces: list[tuple[int, str]]
 
 
-def build_index(passages: Sequence[Passage]) -> dict[str, Any]:
+def build_index(passages: Sequence[Passage], least: float) -> dict[str, Any]:
     """All that the browser needs, as plain JSON: passages with their places, and word → [passage, count, …]."""
     terms: dict[str, list[int]] = {}
     lengths, shown = [], []
@@ -61,7 +60,7 @@ def build_index(passages: Sequence[Passage]) -> dict[str, Any]:
             }
         )  # fmt: skip
     return {
-        "k1": K1, "b": B, "least": 0.0, "stop": sorted(wording._STOP), "stop_zh": "".join(sorted(wording._CHINESE_STOP)),
+        "k1": K1, "b": B, "least": least, "stop": sorted(wording._STOP), "stop_zh": "".join(sorted(wording._CHINESE_STOP)),
         "passages": shown, "lengths": lengths, "terms": dict(sorted(terms.items())),
     }  # fmt: skip
 
@@ -91,7 +90,7 @@ class Search:
         return math.log(1 + (self._count - n + 0.5) / (n + 0.5))
 
     def find(self, question: str) -> Found:
-        """BM25, passages of the question's language first; no answer unless one holds enough of its telling words."""
+        """BM25, passages of the question's language first; no answer unless one holds enough telling words of it."""
         asked, lang = list(dict.fromkeys(words(question))), language_of(question)
         scores, held = np.zeros(self._count), np.zeros(self._count)
         for word in asked:
@@ -104,9 +103,8 @@ class Search:
         order = sorted(range(self._count), key=lambda at: (not same[at], -round(scores[at], 9), at))
         hits = [at for at in order[:HITS] if scores[at] > 0]
         whole = sum(map(self.weight, asked)) or 1.0
-        share = max((float(held[at]) for at in hits), default=0.0) / whole
-        answerable = bool(hits) and share >= self.index["least"]
-        return Found(hits, share, answerable, self._pieces(asked, hits, whole) if answerable else [])
+        answerable = any(held[at] >= self.index["least"] for at in hits)
+        return Found(hits, answerable, self._pieces(asked, hits, whole) if answerable else [])
 
     def _pieces(self, asked: list[str], hits: list[int], whole: float) -> list[tuple[int, str]]:
         left = [
@@ -156,19 +154,6 @@ def read_passages(folder: Path) -> list[Passage]:
     return [one for path in find_documents(folder) for one in read_document(path, folder).passages]
 
 
-def choose_least(search: Search, questions: Sequence[Question]) -> float:
-    """The share that refuses and answers right most often, both kinds of question counting the same."""
-
-    search.index["least"] = math.inf
-    shares = [(one.answerable, search.find(one.question).share) for one in questions]
-
-    def right(least: float) -> float:
-        kinds = [[(share >= least) is kind for can, share in shares if can is kind] for kind in (True, False)]
-        return sum(float(np.mean(one)) for one in kinds if one)
-
-    return max((round(0.1 + 0.025 * step, 3) for step in range(33)), key=right)
-
-
 def _alone(split: str, limit: int) -> list[Question]:
     """Questions that need no conversation and have one right reaction; with `limit`, so many from all over the file."""
     found = [one for one in load_questions(split) if not one.history and not one.either]
@@ -176,10 +161,9 @@ def _alone(split: str, limit: int) -> list[Question]:
 
 
 def run_browser(run: Run) -> None:
-    """Build the index, choose on the development questions when to refuse, and measure on the test questions."""
+    """Build the index and measure it on the test questions; `least` was chosen on the development questions."""
     passages = read_passages(run.root / "projects/rag/knowledge/documents")
-    search, known = Search(build_index(passages)), {one.id: one for one in passages}
-    search.index["least"] = choose_least(search, _alone("development", run.params["limit"]))
+    search, known = Search(build_index(passages, run.params["least"])), {one.id: one for one in passages}
     path = run.product(INDEX)
     path.write_text(
         json.dumps(search.index, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
@@ -215,8 +199,6 @@ def run_browser(run: Run) -> None:
         if told:
             run.metric(key, float(np.mean(told)), unit="ratio", better="higher", n=len(told),
                        ci=wilson(float(np.mean(told)), len(told)), ci_method="Wilson 95 %", label={"zh": zh, "en": en})  # fmt: skip
-    run.metric("least_share", search.index["least"], unit="ratio",
-               label={"zh": "拒答界限：一段资料至少含有的关键词权重", "en": "least share of the telling words that one passage must hold"})  # fmt: skip
     run.metric("passages", len(ids), unit="count", label={"zh": "段落数", "en": "passages"})
     run.metric("index_bytes", path.stat().st_size, unit="bytes", better="lower",
                label={"zh": "索引大小", "en": "size of the index"})  # fmt: skip

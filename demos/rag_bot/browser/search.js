@@ -70,7 +70,7 @@ export class Search {
     const order = Array.from(scores.keys()).sort((a, c) => other(a) - other(c) || round(scores[c]) - round(scores[a]) || a - c)
     const hits = order.slice(0, HITS).filter(at => scores[at] > 0)
     const whole = asked.reduce((sum, word) => sum + this.weight(word), 0) || 1
-    const answerable = hits.length > 0 && Math.max(...hits.map(at => held[at])) / whole >= least
+    const answerable = hits.some(at => held[at] >= least)
     return { hits, answerable, pieces: answerable ? this.pieces(asked, hits, whole) : [] }
   }
 
