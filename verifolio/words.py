@@ -19,6 +19,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "broken": ("损坏", "broken"),
     "planned": ("计划中", "planned"),
     "published": ("已发布", "published"),
+    "in_progress": ("进行中", "in progress"),
+    "open_page": ("打开页面", "Open the page"),
     "draft": ("草稿", "draft"),
     "scheduled": ("定时发布", "scheduled"),
     "data": ("数据表", "Data as a table"),
