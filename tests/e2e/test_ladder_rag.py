@@ -96,12 +96,12 @@ def test_an_answer_names_its_sources_and_what_is_not_there_is_refused(page, sear
 def test_the_model_comes_on_request_only_and_says_nothing_that_the_sources_do_not(page, search):
     page.locator(".vf-demo-browser").click()
     page.locator(".vf-demo-form").wait_for()
+    page.set_default_timeout(240 * SECONDS)  # 150 MB, and WebAssembly on a busy machine
     asked = [
-        one
-        for one in load_questions("development")
-        if one.lang == "en" and one.kind == "fact" and 0 < len(search.find(one.question).pieces) < 2
+        one for one in load_questions("development") if one.lang == "en" and search.find(one.question).pieces
     ]
-    output = ask(page, asked[0].question, "Let the model answer")
+    short = min(asked, key=lambda one: len("".join(text for _, text in search.find(one.question).pieces)))
+    output = ask(page, short.question, "Let the model answer")
     assert [url for url in page.asked if ".gguf" in url]
     note = output.locator(".vf-demo-note").inner_text()
     assert "Written by the small model" in note or "so they are quoted" in note
