@@ -111,7 +111,7 @@ def receipts_of(post: Portable) -> str:
 
 
 def _foot(post: Portable) -> str:
-    colon = "：" if post.lang == "zh" else ": "
+    colon = "：" if post.lang == "zh" else ":"
     note = {
         "zh": f"本文首发于 [{post.url}]({post.url})。文中数字由程序写入，每一个都能在收据里核对",
         "en": f"First published at [{post.url}]({post.url}). Every number was written by a program and can be checked",

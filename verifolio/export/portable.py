@@ -27,7 +27,7 @@ from verifolio.results import Cell
 from verifolio.socialcard import post_card, svg_to_png
 from verifolio.words import say
 
-_FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(r"^(```+|~~~).*?^\1\s*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -89,7 +89,7 @@ def tidy(text: str, page: Page) -> str:
         fences.append(found.group())
         return f"\x00{len(fences) - 1}\x00"
 
-    text = _FENCE.sub(keep, text)
+    text = _CODE.sub(keep, text)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"^\{[.#:][^}]*\}\s*$|[ \t]*\{:?[ \t]*[.#][^}]*\}", "", text, flags=re.MULTILINE)
     text = re.sub(r"</?(?:div|section|figure|figcaption|span|p|nav|details|summary)\b[^>]*>", "", text)
@@ -139,7 +139,7 @@ def _handlers(out: Portable, shelf: Shelf) -> dict[str, BlockHandler]:
     def exercise(page: Page, block: Block) -> str:
         exercise_block(page, block)
         out.exercises += 1
-        colon = "：" if page.lang == "zh" else ": "
+        colon = "：" if page.lang == "zh" else ":"
         question, solution = (
             bind_inline(str(block.body[key]).strip(), page, block.line, plain=True)
             for key in ("question", "solution")
