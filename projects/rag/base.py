@@ -17,7 +17,16 @@ import numpy as np
 from projects.rag.embedders import Embedder, load_embedder
 from projects.rag.ingest import Report, ingest, load_passages
 from projects.rag.records import Passage
-from projects.rag.search import FEATURES, SIGNALS, Candidates, Filter, Index, language_rows, read_weights, texts_of
+from projects.rag.search import (
+    FEATURES,
+    SIGNALS,
+    Candidates,
+    Filter,
+    Index,
+    language_rows,
+    read_weights,
+    texts_of,
+)
 from projects.rag.vectors import Progress, embed, read_vectors
 from projects.rag.wording import language_of
 
@@ -61,7 +70,9 @@ class Base:
         """Probability that the documents say: logistic in the best closeness of each kind (see `fit`)."""
         weights = self._weights["answer"]
         signals = found.absolute[best].max(axis=0)
-        logit = weights[lang] + sum(weights[name] * value for name, value in zip(SIGNALS, signals, strict=True))
+        logit = weights[lang] + sum(
+            weights[name] * value for name, value in zip(SIGNALS, signals, strict=True)
+        )
         return float(1 / (1 + np.exp(-logit)))
 
 

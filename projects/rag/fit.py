@@ -21,7 +21,9 @@ from projects.rag.search import FEATURES, SIGNALS, WEIGHTS, Candidates, Index, l
 from projects.rag.vectors import SHIPPED, read_vectors, write_vectors
 
 FOLDS = 10
-STRENGTH = 1.0  # inverse of the regularisation; from 0.1 to 1 nothing changed by more than one question in a hundred
+STRENGTH = (
+    1.0  # inverse of the regularisation; from 0.1 to 1 nothing changed by more than one question in a hundred
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def fit_rank(cases: Sequence[Case], features: Sequence[str] = FEATURES) -> dict[
     model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=1000)
     both = np.concatenate([x, -x]) / scale
     model.fit(both, np.r_[np.ones(len(x)), np.zeros(len(x))], sample_weight=np.r_[w, w])
-    return {name: round(float(value), 5) for name, value in zip(features, model.coef_[0] / scale, strict=True)}
+    return {
+        name: round(float(value), 5) for name, value in zip(features, model.coef_[0] / scale, strict=True)
+    }
 
 
 def fit_answer(cases: Sequence[Case], rank: dict[str, float]) -> dict[str, float]:
@@ -107,7 +111,9 @@ def held_out(cases: Sequence[Case], index: Index, features: Sequence[str] = FEAT
         recall += recalls(own, index, rank).tolist()
         answer = fit_answer(rest, rank)
         for case in own:
-            logit = answer[case.question.lang] + sum(answer[n] * v for n, v in zip(SIGNALS, _signals(case, rank), strict=True))
+            logit = answer[case.question.lang] + sum(
+                answer[n] * v for n, v in zip(SIGNALS, _signals(case, rank), strict=True)
+            )
             refused.append(logit < 0)
             should.append(not case.question.answerable)
     hit = float(np.sum(np.array(refused) & np.array(should)))
@@ -123,7 +129,10 @@ def main() -> None:
     cases = cases_of(index, load_questions("development"))
     click.echo(f"held out, {FOLDS} folds: {held_out(cases, index)}")
     rank = fit_rank(cases)
-    weights = {"rank": rank, "answer": {name: round(value, 5) for name, value in fit_answer(cases, rank).items()}}
+    weights = {
+        "rank": rank,
+        "answer": {name: round(value, 5) for name, value in fit_answer(cases, rank).items()},
+    }
     WEIGHTS.write_text(json.dumps(weights, indent=1) + "\n", "utf-8")
     vectors = read_vectors(home, "e5_small")
     write_vectors(SHIPPED, "e5_small", dict(sorted(vectors.items())), load_embedder("e5_small").dimensions)

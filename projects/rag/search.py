@@ -7,6 +7,7 @@ The weights are fitted on the development questions (`fit`) and kept in weights.
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import json
 import re
 import threading
@@ -46,7 +47,9 @@ class Filter:
 
     def keeps(self, passage: Passage) -> bool:
         """Say whether a passage may be found."""
-        named = not self.documents or any(fnmatch.fnmatchcase(passage.document, one) for one in self.documents)
+        named = not self.documents or any(
+            fnmatch.fnmatchcase(passage.document, one) for one in self.documents
+        )
         return named and self.lang in ("", passage.lang)
 
 
@@ -77,8 +80,11 @@ class Index:
         """`meanings` and `close` hold the vectors of the two encoders by the key of the text (see `texts_of`)."""
         self.passages = list(passages)
         texts = embedded_texts(passages)
-        self._e5, self._use = stack(texts, meanings, e5.dimensions), stack(texts, close, use.dimensions)
-        self._flat = {"e5": _index(self._e5), "use": _index(self._use)}
+        self.vectors = {
+            "e5": stack(texts, meanings, e5.dimensions),
+            "use": stack(texts, close, use.dimensions),
+        }
+        self._flat = {name: _index(rows) for name, rows in self.vectors.items()}
         self._close = close
         known: dict[str, int] = {}
         lines = [lines_of(one) for one in passages]
@@ -90,7 +96,10 @@ class Index:
         self._names_of = [[known[text] for text in some] for some in names]
         self._bm25 = bm25_scorer(passages) if self.passages else None
         self._weights = Weights(passages)
-        self._bags = [frozenset(words(f"{one.title} {one.heading} {text}")) for one, text in zip(passages, texts, strict=True)]
+        self._bags = [
+            frozenset(words(f"{one.title} {one.heading} {text}"))
+            for one, text in zip(passages, texts, strict=True)
+        ]
         self._lang = np.array([one.lang for one in passages])
         self._lock = threading.Lock()  # the encoders are not known to bear two threads
         self._encoders = {"e5": e5, "use": use}
@@ -114,7 +123,11 @@ class Index:
         assert self._bm25 is not None
         lexical = self._bm25(said)
         of_rows = lexical[rows]
-        top = rows[np.argsort(-of_rows, kind="stable")[:DEPTH]] if len(rows) <= DEPTH else rows[np.argpartition(-of_rows, DEPTH)[:DEPTH]]
+        top = (
+            rows[np.argsort(-of_rows, kind="stable")[:DEPTH]]
+            if len(rows) <= DEPTH
+            else rows[np.argpartition(-of_rows, DEPTH)[:DEPTH]]
+        )
         most = max(float(of_rows.max()), 1e-6)
         found = np.unique(np.concatenate([order, others, top[lexical[top] > 0]]))
         rank = np.full(len(found), 1 / (RANK + 2 * DEPTH))
@@ -122,7 +135,7 @@ class Index:
         for number, at in enumerate(found):
             if int(at) in place:
                 rank[number] = 1 / (RANK + place[int(at)])
-        e5, use = self._e5[found] @ meant, self._use[found] @ close
+        e5, use = self.vectors["e5"][found] @ meant, self.vectors["use"][found] @ close
         lines = self._best(self._lines_of, found, close)
         names = self._best(self._names_of, found, close)
         row = np.array([self.passages[at].kind == "row" for at in found])
@@ -149,14 +162,21 @@ class Index:
         """How close each text is to the question in meaning; lines and passages of the base cost nothing."""
         asked = self.encode("use", question)
         vectors = (self._close.get(key_of(one)) for one in texts)
-        return [float((vector if vector is not None else self.encode("use", one)) @ asked) for vector, one in zip(vectors, texts, strict=True)]
+        return [
+            float((vector if vector is not None else self.encode("use", one)) @ asked)
+            for vector, one in zip(vectors, texts, strict=True)
+        ]
 
     def _nearest(self, name: str, vector: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Places of the nearest passages among `rows`, the nearest first, and the closeness of that one."""
         index = self._flat[name]
         selector = faiss.IDSelectorBatch(rows) if len(rows) < len(self.passages) else None
         graph = isinstance(index, faiss.IndexHNSWFlat)
-        chosen = faiss.SearchParametersHNSW(sel=selector, efSearch=4 * DEPTH) if graph else faiss.SearchParameters(sel=selector)
+        chosen = (
+            faiss.SearchParametersHNSW(sel=selector, efSearch=4 * DEPTH)
+            if graph
+            else faiss.SearchParameters(sel=selector)
+        )
         scores, places = index.search(vector[None], min(DEPTH, len(rows)), params=chosen)
         kept = places[0] >= 0
         return places[0][kept], float(scores[0][0])
@@ -180,7 +200,7 @@ def embedded_texts(passages: Sequence[Passage]) -> list[str]:
     for one in passages:
         if one.kind == "row":
             cells = [cell.partition(": ")[2] for cell in CELLS.split(one.text)]
-            for number, name in zip(cells, cells[1:], strict=False):
+            for number, name in itertools.pairwise(cells):
                 if _SKU.fullmatch(number):
                     names.setdefault((one.lang, number), name)
 
@@ -188,18 +208,24 @@ def embedded_texts(passages: Sequence[Passage]) -> list[str]:
         found = (names.get((one.lang, number), "") for number in _SKU.findall(one.text))
         return " ".join(name for name in found if name and name not in one.text)
 
-    return [f"{one.heading}\n{one.text}" + (f" | {extra}" if (extra := named(one)) else "") for one in passages]
+    return [
+        f"{one.heading}\n{one.text}" + (f" | {extra}" if (extra := named(one)) else "") for one in passages
+    ]
 
 
 def names_of(passage: Passage) -> list[str]:
     """Give the values of a row's first cells: number, name, category."""
-    return [cell.partition(": ")[2] for cell in CELLS.split(passage.text)[:3]] if passage.kind == "row" else []
+    return (
+        [cell.partition(": ")[2] for cell in CELLS.split(passage.text)[:3]] if passage.kind == "row" else []
+    )
 
 
 def texts_of(passages: Sequence[Passage]) -> tuple[list[str], list[str]]:
     """Give the texts that E5 embeds and those that USE does."""
     whole = embedded_texts(passages)
-    return whole, list(dict.fromkeys([*whole, *(text for one in passages for text in (*lines_of(one), *names_of(one)))]))
+    return whole, list(
+        dict.fromkeys([*whole, *(text for one in passages for text in (*lines_of(one), *names_of(one)))])
+    )
 
 
 def read_weights() -> dict[str, dict[str, float]]:

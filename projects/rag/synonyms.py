@@ -42,13 +42,17 @@ _ENGLISH = {
     "stuffed with": "material", "made of": "material", "courier": "carrier",
 }
 # fmt: on
-_SAID = re.compile(r"\b(" + "|".join(sorted(map(re.escape, _ENGLISH), key=len, reverse=True)) + r")\b", re.IGNORECASE)
+_SAID = re.compile(
+    r"\b(" + "|".join(sorted(map(re.escape, _ENGLISH), key=len, reverse=True)) + r")\b", re.IGNORECASE
+)
 
 
 def expand(question: str) -> str:
     """Give the question followed by the documents' words for what it says."""
     if CHINESE.search(question):
-        added = [written for said, written in _CHINESE.items() if said in question and written not in question]
+        added = [
+            written for said, written in _CHINESE.items() if said in question and written not in question
+        ]
     else:
         added = [_ENGLISH[one.lower()] for one in _SAID.findall(question)]
     return " ".join([question, *dict.fromkeys(added)])

@@ -27,7 +27,12 @@ def key_of(text: str) -> str:
 
 
 def embed(
-    texts: Iterable[str], embedder: Embedder, home: Path, *, others: Iterable[Path] = (), progress: Progress | None = None
+    texts: Iterable[str],
+    embedder: Embedder,
+    home: Path,
+    *,
+    others: Iterable[Path] = (),
+    progress: Progress | None = None,
 ) -> None:
     """Bring the vectors kept in `home` in step with `texts`; only those found nowhere are made. Raises `StoreError`."""
     wanted = {key_of(text): text for text in texts}
