@@ -37,6 +37,11 @@ class Case:
     """Whether each candidate is a gold passage (c,)."""
 
 
+def questions_for_choosing() -> list[Question]:
+    """Give all questions but those of the test."""
+    return load_questions("development") + load_questions("more")
+
+
 def cases_of(index: Index, questions: Sequence[Question]) -> list[Case]:
     """Search for each question, a follow-up made whole first."""
     resolver, cases = Resolver(index.passages), []
@@ -126,7 +131,7 @@ def main() -> None:
     home = HOME / "shop"
     update_base(DOCUMENTS, home)
     index = load_index(home)
-    cases = cases_of(index, load_questions("development"))
+    cases = cases_of(index, questions_for_choosing())
     click.echo(f"held out, {FOLDS} folds: {held_out(cases, index)}")
     rank = fit_rank(cases)
     weights = {
