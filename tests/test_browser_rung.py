@@ -186,3 +186,23 @@ def test_a_published_app_is_offered_with_its_mirrors(running):
     live = told(running)["live"]
     assert [one["url"] for one in live] == ["https://reader-toy-app.hf.space/", "https://reader-toy.ms.show/"]
     assert live[0]["states"][1] == "https://hf-mirror.com/api/spaces/Reader/toy_app"
+
+
+def test_the_static_bundle_carries_the_rung(running):
+    from verifolio.publish.static import static_files
+
+    told(running)
+    site = running.root / "build/site"
+    page = site / "demos/toy/index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(running.read(PAGE.format("zh")), encoding="utf-8")
+    link_served(running.root, site)
+    module = site / "demos/toy/browser/toy.js"
+    module.parent.mkdir(parents=True)
+    module.write_text('import "./part.js"\n')
+    module.with_name("part.js").write_text("export {}\n")
+    running.write("demos/toy/README.md", "---\ntitle: Toy\nsdk: gradio\n---\n\nA toy.\n")
+    files = static_files(running.root, "toy", "")
+    weights = [name for name in files if name.startswith("assets/weights/toy/measure/weights.json")]
+    assert len(weights) == 1
+    assert {"demos/toy/browser/toy.js", "demos/toy/browser/part.js"} <= set(files)

@@ -83,7 +83,7 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
             f"{render_recorded(recorded, table, slug, lang)}</section>",
             f'<section class="vf-demo-rungs" data-search-exclude="" aria-label="{say("rungs", lang)}"><ul class="vf-rungs">'
             f"{_render_rungs(page, slug, demo, rung, live)}</ul>"
-            f'<p class="vf-demo-status" role="status"></p>{_told(page, slug, demo, rung, live)}</section>',
+            f'<p class="vf-demo-status" role="status"></p>{tell_script(page, slug, demo, rung, live)}</section>',
             f'<p class="vf-source"><a href="{page.href(page.receipt(ref))}">{say("receipt", lang)} · {experiment}</a></p>',
             "</vf-demo></section>",
         ]
@@ -149,7 +149,7 @@ def _rung(name: str, words: str, button: str, lang: str) -> str:
     return f'<li data-rung="{name}"><strong>{say(f"rung_{name}", lang)}</strong><span>{words}</span>{button}</li>'
 
 
-def _told(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list[dict[str, Any]]) -> str:
+def tell_script(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list[dict[str, Any]]) -> str:
     """What the script must know, as JSON; nothing when there is nothing to open."""
     told: dict[str, Any] = {"slug": slug, "lang": page.lang}
     if rung and not rung.missing:

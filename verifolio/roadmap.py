@@ -19,6 +19,7 @@ from verifolio.receipts import receipt_path
 from verifolio.words import say
 
 FILE = "blog/weeks.yml"
+_NAMED = re.compile(r"(?<![\w.])(\w+\.\w+)(?=\.\w)")  # project.experiment before .key, in one pass
 
 
 class Roadmap:
@@ -121,7 +122,7 @@ class Roadmap:
     def _experiments_of(self, post: Post) -> set[str]:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
         states = self._page.evidence.states
-        named = {name for name in states if re.search(rf"(?<![\w.]){re.escape(name)}\.\w", text)}
+        named = set(_NAMED.findall(text)) & states.keys()
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
         return named | (recorded & states.keys())

@@ -146,7 +146,8 @@ def visits(
 ) -> Callable[[str], list[Visit]]:
     """`visits("phone" | "desk")`: what was seen on every page, looked at once by one worker.
 
-    The phone is 360 px wide and light; the desk is 1280 px wide, dark, and under a strict policy.
+    The phone is 360 px wide, light, and axe looks on; the desk is 1280 px wide, dark, and under a
+    strict policy.
     """
 
     def get(device: str) -> list[Visit]:
@@ -158,7 +159,8 @@ def visits(
                 if device == "desk":
                     options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"}
                     headers = {"Content-Security-Policy": CSP}
-                seen = visit_pages(browser, publish(headers), [page.url for page in site.pages], options)
+                urls = [page.url for page in site.pages]
+                seen = visit_pages(browser, publish(headers), urls, options, axe=device == "phone")
                 notes.write_text(json.dumps(seen), encoding="utf-8")
         return [Visit(**one) for one in json.loads(notes.read_text(encoding="utf-8"))]
 

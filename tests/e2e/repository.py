@@ -28,13 +28,13 @@ def copy_repository(target: Path) -> None:
             shutil.copy2(REPOSITORY / name, target / name)
 
 
-def bring_rungs(root: Path) -> None:
-    """What demos need in the browser and git does not hold: derived weights and npm's runtimes, made once here."""
+def make_rungs() -> None:
+    """What demos need in the browser and git does not hold, made once in this work tree: derived weights, npm's runtimes."""
     from verifolio.demos import read_demos
     from verifolio.portfolio import read_portfolio
     from verifolio.record import lacks_derived
     from verifolio.results import read_result
-    from verifolio.runtimes import FOLDER, install_runtimes
+    from verifolio.runtimes import install_runtimes
 
     portfolio = read_portfolio(REPOSITORY)
     rungs = [demo.browser for demo in read_demos(REPOSITORY).values() if demo.browser]
@@ -47,8 +47,16 @@ def bring_rungs(root: Path) -> None:
     assert installed or os.environ.get("CI", "").lower() != "true", (
         "CI needs npm: the browser rungs are tested"
     )
+
+
+def bring_rungs(root: Path) -> None:
+    """The same in a copy of the work tree."""
+    from verifolio.build import only_builder
+
+    with only_builder(REPOSITORY / "build" / "work"):  # one worker at a time
+        make_rungs()
     (root / "build").mkdir(exist_ok=True)
-    for name in (FOLDER, "build/derived"):
+    for name in ("node_modules", "build/derived"):
         if (REPOSITORY / name).is_dir():
             (root / name).symlink_to(REPOSITORY / name)
 

@@ -4,6 +4,8 @@ const WLLAMA = "@wllama/wllama/esm/"
 const CONTEXT = 1024
 const SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face" // the template's own
 
+const QUIET = { debug() {}, log() {}, warn() {}, error: console.error } // it warns of the single thread that was asked for
+
 export class TooLong extends Error {}
 
 // Messages → ChatML, as tokenizer.chat_template in the GGUF renders them.
@@ -15,13 +17,13 @@ export function render(messages) {
 export class Llama {
   // `threads` above 1 needs an isolated page; the weights are every .gguf among the files.
   static async load(files, threads = 1) {
-    const { Wllama, LoggerWithoutDebug } = await import(files.url(`${WLLAMA}index.min.js`))
+    const { Wllama } = await import(files.url(`${WLLAMA}index.min.js`))
     const kind = `${threads > 1 ? "multi" : "single"}-thread/wllama.wasm`
     const code = URL.createObjectURL(new Blob([await files.blob(`${WLLAMA}${kind}`)], { type: "application/wasm" }))
     // A path for the single thread must be named; it is not used when there are several.
     const paths = { "single-thread/wllama.wasm": code, ...(threads > 1 ? { "multi-thread/wllama.wasm": code } : {}) }
     const one = new Llama()
-    one.runtime = new Wllama(paths, { logger: LoggerWithoutDebug, suppressNativeLog: true })
+    one.runtime = new Wllama(paths, { logger: QUIET, suppressNativeLog: true })
     const names = Object.keys(files.entries).filter(name => name.endsWith(".gguf")).sort()
     const parts = []
     for (const name of names) parts.push(new File([await files.blob(name)], name))
@@ -37,8 +39,12 @@ export class Llama {
   // The likeliest continuation of a chat, piece by piece through `heard(text)`.
   async answer(messages, { most = 128, signal, heard = () => {} } = {}) {
     const prompt = render(messages)
-    const { length } = await this.runtime.tokenize(prompt, true)
+    const ids = await this.runtime.tokenize(prompt, true)
+    const { length } = ids
     if (length + most > CONTEXT) throw new TooLong(`${length} + ${most} > ${CONTEXT}`)
+    const cached = await this.runtime.getCachedTokens()
+    // Asked again: the last token must be read anew, or there is nothing to continue from.
+    if (ids.every((id, at) => id === cached[at])) await this.runtime.kvRemove(length - 1, -1)
     const started = performance.now()
     let first = 0
     let tokens = 0

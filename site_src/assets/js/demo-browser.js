@@ -12,7 +12,7 @@ export async function open(demo, signal) {
   const total = browser.bytes
   let done = 0
   demo.tell(words.loading)
-  const heard = bytes => demo.progress(Math.min(total, (done += bytes)), total)
+  const heard = bytes => signal.aborted || demo.progress(Math.min(total, (done += bytes)), total)
   heard(0)
   const files = new Files({ ...browser.first, ...browser.later }, words, signal, heard)
   const names = Object.keys(browser.first).filter(name => !/\.m?js$/.test(name))
