@@ -45,7 +45,7 @@ def test_markdown_holds_numbers_tables_code_and_pictures_and_nothing_of_our_engi
     for picture in re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", text):
         with Image.open(workbench.root / FOLDER / "markdown" / picture) as image:
             assert image.width > 1000
-            assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+            assert min(image.convert("RGB").getpixel((1, 1))) > 250  # paper, not transparent
     assert "![" in text
 
 
