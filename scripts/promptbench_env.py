@@ -45,7 +45,7 @@ def main() -> None:
         environment.setdefault("UV_FIND_LINKS", links)
     else:
         environment.setdefault("UV_TORCH_BACKEND", "cpu")
-    uv = [sys.executable, "-m", "uv", "pip", "install", "-q"]
+    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(PYTHON)]  # else it takes .venv
     run([*uv, "-r", str(LOCK)], environment)
     run(
         [*uv, "--no-deps", PROMPTBENCH], environment

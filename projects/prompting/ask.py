@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from projects.chat.client import Endpoint, open_chat
 from projects.chat.errors import explain
 from projects.prompting.cache import Messages, Reply, ReplyCache, key_of
-from projects.prompting.cost import Budget
+from projects.prompting.cost import Budget, Price
 from verifolio.files import sha256_of
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Asker:
 class Rehearsal:
     """Sends nothing: adds up what the requests can cost at most. Replies that are kept cost nothing."""
 
-    def __init__(self, model: str, cache: ReplyCache, budget: Budget) -> None:
-        self._model, self._cache, self._price = model, cache, budget.price
+    def __init__(self, model: str, cache: ReplyCache, price: Price) -> None:
+        self._model, self._cache, self._price = model, cache, price
         self.asked = self.kept = 0
         self.cost = 0.0
 

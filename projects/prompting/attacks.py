@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.ask import Asker, Asks, embedded, user
 from projects.prompting.gate import serve_asker
 from projects.prompting.scoring import label_said
 from projects.prompting.tables import column, dot, record_points, record_share
@@ -52,7 +52,9 @@ def measure_attacks(run: Run, asker: Asks) -> None:
     params = run.params
     texts, labels = load_sentences(run.input("imdb"), params["search"] + params["fresh"], run.seed)
     cut = params["search"]
-    found = (search if params["promptbench"] else stand_in)(run, asker, texts[:cut], labels[:cut])
+    found = (search if params["promptbench"] and isinstance(asker, Asker) else stand_in)(
+        run, asker, texts[:cut], labels[:cut]
+    )
     start = np.array(said(asker, PROMPT, texts[:cut])) == labels[:cut]
     fresh, truth = texts[cut:], labels[cut:]
     replies = {"ours": np.array(said(asker, PROMPT, fresh))}
