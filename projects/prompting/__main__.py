@@ -1,7 +1,7 @@
 """The same experiments on GPT-4 or any OpenAI-compatible server, with a cap on what they may cost.
 
   OPENAI_API_KEY=… OPENAI_MODEL=gpt-4 python -m projects.prompting fewshot --max-cost 2
-  OPENAI_BASE_URL=http://localhost:11434/v1 OPENAI_MODEL=qwen3 python -m projects.prompting answers --price 0/0
+  OPENAI_BASE_URL=http://localhost:11434/v1 OPENAI_MODEL=qwen3 python -m projects.prompting fewshot --price 0/0
 
 First adds up what every request can cost at most and stops if that is above --max-cost; then asks, and stops before
 the request that could go over. Replies are kept: a second run is free. Prints the numbers; published results come
@@ -24,7 +24,7 @@ from projects.prompting.cost import Budget, CostLimit, Price, price_of, read_pri
 from verifolio.portfolio import PUBLISHED, Portfolio, read_portfolio
 from verifolio.record import Run
 
-EXPERIMENTS = ("fewshot", "formats", "answers", "followups", "summaries", "attacks")
+MODELS_OF_THEIR_OWN = ("bert_prompt",)  # asks no chat model
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -53,7 +53,8 @@ def estimate(portfolio: Portfolio, name: str, profile: str, model: str, price: P
 def main(arguments: list[str] | None = None) -> int:
     """Estimate, then ask; the exit code is 1 when the cap or the server stops it."""
     parser = argparse.ArgumentParser(prog="projects.prompting", description=__doc__.partition("\n")[0])
-    parser.add_argument("experiment", choices=EXPERIMENTS)
+    declared = read_portfolio(ROOT).projects["prompting"].experiments
+    parser.add_argument("experiment", choices=[name for name in declared if name not in MODELS_OF_THEIR_OWN])
     parser.add_argument(
         "--max-cost", type=float, default=0.0, help="US dollars that may be spent (default: none)"
     )
