@@ -46,7 +46,7 @@ def on_config(config: Any) -> Any:
 
     speedups.install(Cache(root / "build" / "cache" / lang / "pages.sqlite", speedups.tools()))
     try:
-        report = stage(root, langs=[lang], strict=not _serving)
+        report = stage(root, langs=[lang], strict=not _serving, drafts=_serving)
     except AuthorError as error:
         for fault in error.faults:
             log.error(str(fault))
@@ -57,7 +57,12 @@ def on_config(config: Any) -> Any:
 
 
 def on_post_build(config: Any) -> None:
-    """Keep what was converted for the next build."""
+    """Put the weights of the browser rungs beside the first language's pages; keep what was converted."""
+    from verifolio.browser import link_served
+    from verifolio.portfolio import LANGS
+
+    if Path(config.docs_dir).name == LANGS[0]:
+        link_served(Path(config.config_file_path).parent, Path(config.site_dir))
     if not os.environ.get("VERIFOLIO_STAGED"):
         from verifolio import speedups
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from verifolio.bind import bind_text
+from verifolio.browser import Rung, place_served
 from verifolio.cards import render_cards
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError, Fault
@@ -20,12 +21,12 @@ from verifolio.evidence import Evidence, gather_evidence
 from verifolio.files import write_error, write_if_changed
 from verifolio.handwritten import find_handwritten
 from verifolio.history import History, read_history
-from verifolio.ladder import render_demo_page
+from verifolio.ladder import ISOLATE, render_demo_page, rung_of
 from verifolio.listings import Shelf, render_project
 from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
 from verifolio.postpage import render_post
-from verifolio.posts import Post, check_pair, read_posts, read_weeks, split_front_matter
+from verifolio.posts import Post, check_pair, date_posts, read_posts, read_weeks, split_front_matter
 from verifolio.receipts import receipt_path, render_receipt
 from verifolio.site import Site, read_site
 
@@ -45,7 +46,11 @@ class _Draft:
 
     lang: str
     pages: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, tuple[Post, str]] = field(
+        default_factory=dict
+    )  # drafts and scheduled posts: not written
     copies: dict[str, Path] = field(default_factory=dict)
+    rungs: list[Rung] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)  # staged page -> the author's file
     placed: set[Fault] = field(default_factory=set)
 
@@ -56,35 +61,45 @@ def stage(
     langs: Iterable[str] = LANGS,
     strict: bool = True,
     live: dict[str, str] | None = None,
+    drafts: bool = False,
 ) -> StageReport:
     """Stage every page. With `strict`, faults stop it before anything is written.
 
     Without (serve), each fault stands in the page where it happens. `live` names local demos' URLs.
+    `drafts` stages drafts and scheduled posts too, each marked as what it is.
     """
     started = time.perf_counter()
-    drafts, faults = compose(root, live=live)
+    composed, faults = compose(root, live=live, drafts=drafts)
     if faults and strict:
         raise AuthorError(faults=faults)
     report = StageReport(faults=sorted(set(faults)))
-    for draft in drafts:
+    for draft in composed:
         _show_faults(draft, report.faults)
         if draft.lang in langs:
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
+    place_served(root, composed[0].rungs)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Draft], list[Fault]]:
-    """Everything that staging would write, and all faults; touches nothing but caches."""
+def compose(
+    root: Path, *, live: dict[str, str] | None = None, drafts: bool = False
+) -> tuple[list[_Draft], list[Fault]]:
+    """Everything that staging would write, and all faults; touches nothing but caches.
+
+    Posts that are not out yet are bound and checked like any other, but stay out of lists and pages.
+    """
     evidence, site = gather_evidence(root), read_site(root, live)
     posts, faults = read_posts(root)
+    posts = date_posts(posts, site.today())
     history, weeks = read_history(root), read_weeks(root)
-    drafts = []
+    composed = []
     post_pages: dict[tuple[str, str], tuple[Post, Page]] = {}
     for lang in LANGS:
         draft = _Draft(lang)
-        shelf = Shelf([post for post in posts if post.lang == lang], weeks)
-        for post, page in _stage_posts(draft, shelf, evidence, site):
+        mine = [post for post in posts if post.lang == lang]
+        shelf = Shelf([post for post in mine if drafts or post.state == "published"], weeks)
+        for post, page in _stage_posts(draft, mine, shelf, evidence, site):
             post_pages[post.source.rpartition("/")[0], lang] = (post, page)
             faults += page.faults
             draft.sources[page.path] = page.source
@@ -95,7 +110,7 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
             draft.placed |= page.placed
         faults += _stage_generated(draft, shelf, evidence, site, history)
         _collect_assets(root, draft)
-        drafts.append(draft)
+        composed.append(draft)
     for (folder, lang), (post, page) in post_pages.items():
         if lang == "zh" and (folder, "en") in post_pages:
             other, theirs = post_pages[folder, "en"]
@@ -103,7 +118,7 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
                 continue
             bound, quoted = {"zh": page.bound, "en": theirs.bound}, {"zh": page.quoted, "en": theirs.quoted}
             faults += check_pair(post, other, bound, quoted)
-    return drafts, sorted(set(faults))
+    return composed, sorted(set(faults))
 
 
 def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
@@ -117,18 +132,28 @@ def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
             draft.pages[path] = f"{text[:end]}\n{shown}\n\n{text[end:]}"
 
 
-def _stage_posts(draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site) -> Iterable[tuple[Post, Page]]:
+def _stage_posts(
+    draft: _Draft, posts: list[Post], shelf: Shelf, evidence: Evidence, site: Site
+) -> Iterable[tuple[Post, Page]]:
     weekly = sorted(
-        (post for post in shelf.posts if post.meta.week and not post.meta.draft),
+        (post for post in shelf.posts if post.meta.week and not post.broken),
         key=lambda one: one.meta.week or 0,
     )
-    for post in shelf.posts:
+    for post in posts:
         page = Page(post.source, post.staged, draft.lang, evidence.for_page(), site)
         at = weekly.index(post) if post in weekly else -1
         before = weekly[at - 1] if at > 0 else None
         after = weekly[at + 1] if 0 <= at < len(weekly) - 1 else None
-        draft.pages[post.staged] = render_post(page, post, shelf.handlers(), (before, after))
-        if post.meta.notebook and (path := evidence.portfolio.root / post.meta.notebook).exists():
+        text = render_post(page, post, shelf.handlers(), (before, after))
+        if post in shelf.posts:
+            draft.pages[post.staged] = text
+        else:
+            draft.hidden[post.staged] = (post, text)
+        if (
+            post in shelf.posts
+            and post.meta.notebook
+            and (path := evidence.portfolio.root / post.meta.notebook).exists()
+        ):
             draft.copies[f"notebooks/{path.name}"] = path
         yield post, page
 
@@ -180,10 +205,25 @@ def _stage_generated(
     try:
         shown = {slug: demo for slug, demo in read_demos(evidence.portfolio.root).items() if demo.recorded}
         for slug, demo in shown.items():
-            add(f"demos/{slug}/demo.yml", f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
+            source = f"demos/{slug}/demo.yml"
+            add(source, f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
+            if f"demos/{slug}.md" in draft.pages:
+                rung = rung_of(Page(source, "", draft.lang, evidence.for_page(), site), slug, demo)
+                _collect_rung(draft, slug, rung, threads=bool(demo.browser and demo.browser.threads))
     except AuthorError as error:
         faults += error.faults
     return faults
+
+
+def _collect_rung(draft: _Draft, slug: str, rung: Rung | None, *, threads: bool) -> None:
+    """The demo's own modules, once for both languages; the service worker beside each of its pages."""
+    if rung is None or rung.missing:
+        return
+    draft.rungs.append(rung)
+    if draft.lang == LANGS[0]:
+        draft.copies |= rung.code
+    if threads:
+        draft.copies[f"demos/{slug}/{ISOLATE}"] = Path(__file__).with_name(ISOLATE)
 
 
 def _collect_assets(root: Path, draft: _Draft) -> None:
