@@ -1,6 +1,7 @@
 """What customers say for what the documents write: everyday words, each with the document's own.
 
-Written for shops in general and completed from the development questions. It adds to the words that are compared and
+Written for shops in general and completed from the development questions, by someone who had read the test questions
+too; `rag.retrieval` measures the search without it. It adds to the words that are compared and
 to nothing else: a question is embedded as it was asked.
 """
 
