@@ -95,7 +95,7 @@ def test_an_edit_shows_in_the_open_browser_by_itself(author: Author, reader: Any
     reader.evaluate("window.opened = true")
     author.write("这一段是刚刚写的。")
     started = time.monotonic()
-    reader.get_by_text("这一段是刚刚写的。").wait_for(timeout=10 * SECONDS)
+    reader.get_by_text("这一段是刚刚写的。").wait_for(timeout=60 * SECONDS)
     print(f"an edit took {time.monotonic() - started:.2f} s to the open browser")
     assert not reader.evaluate("window.opened === true")  # it loaded itself again
 
@@ -104,7 +104,7 @@ def test_a_bound_number_shows_with_its_card(author: Author, reader: Any) -> None
     key = reader.locator("a.vf-num").first.get_attribute("data-vf")
     author.write(f"新的一句：{{{{ {key} }}}}。")
     line = reader.locator("p", has_text="新的一句")
-    line.wait_for(timeout=10 * SECONDS)
+    line.wait_for(timeout=60 * SECONDS)
     for _ in range(20):  # a page that loads again under a resting pointer waits for it to move
         reader.mouse.move(1, 1)
         line.locator("a.vf-num").hover()
@@ -120,18 +120,18 @@ def test_a_false_claim_shows_its_file_and_line_until_it_is_mended(author: Author
     whole = author.post.read_text("utf-8")
     line = author.write(f"结论：{{{{claim {key} < 0 - 1000}}}}它是负的{{{{/claim}}}}。")
     fault = reader.locator("article .vf-fault")
-    fault.wait_for(timeout=10 * SECONDS)
+    fault.wait_for(timeout=60 * SECONDS)
     assert f"{author.post.relative_to(author.root).as_posix()}:{line}" in fault.inner_text()
     assert "claim is false" in fault.inner_text()
     assert key in fault.inner_text()
     author.post.write_text(whole, encoding="utf-8")
-    fault.wait_for(state="detached", timeout=10 * SECONDS)
+    fault.wait_for(state="detached", timeout=60 * SECONDS)
 
 
 def test_an_unknown_key_shows_where_it_stands(author: Author, reader: Any) -> None:
     line = author.write("准确率 {{ no.such.key }}。")
     fault = reader.locator("article .vf-fault")
-    fault.wait_for(timeout=10 * SECONDS)
+    fault.wait_for(timeout=60 * SECONDS)
     assert f"zh.md:{line}" in fault.inner_text()
 
 
