@@ -130,15 +130,6 @@ def test_pages_of_the_site_bind_too_and_name_their_lines(workbench):
         stage(workbench.root)
 
 
-def test_drafts_are_not_listed(workbench):
-    for lang in ("zh", "en"):
-        workbench.edit(f"blog/second-look/{lang}.md", "week: 2", "week: 2\ndraft: true")
-    stage(workbench.root)
-    home = workbench.read(f"{DOCS}/en/index.md")
-    assert "second-look" not in home
-    assert home.count('data-state="planned"') == 2
-
-
 def test_a_portfolio_without_posts_projects_or_demos_still_stages(tmp_path):
     (tmp_path / "mkdocs.yml").write_text("site_name: Empty\n")
     (tmp_path / "site_src").mkdir()

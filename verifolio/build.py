@@ -42,29 +42,38 @@ class BuildReport:
 
 
 def build_site(
-    root: Path, *, strict: bool = True, langs: Sequence[str] = ("zh", "en"), staged: bool = False
+    root: Path,
+    *,
+    strict: bool = True,
+    langs: Sequence[str] = ("zh", "en"),
+    staged: bool = False,
+    drafts: bool = False,
 ) -> BuildReport:
-    """Stage (unless that is done) and build `root/build/site`, doing only what is needed."""
+    """Stage (unless that is done) and build `root/build/site`, doing only what is needed.
+
+    With `drafts`, a preview in `root/build/preview`, which is never published.
+    """
     started = time.perf_counter()
     build = root / "build"
+    site = build / ("preview" if drafts else "site")
     with only_builder(build):
-        _recover(build)
-        staging_seconds = 0.0 if staged else _stage(root, langs, strict=strict)
+        _recover(site)
+        staging_seconds = 0.0 if staged else _stage(root, langs, strict=strict, drafts=drafts)
         wanted = fingerprint(root, langs, strict=strict)
-        if _finished(build) == (wanted, listing(build / "site")):
+        if _finished(site) == (wanted, listing(site)):
             return BuildReport(
                 changed=False, seconds=time.perf_counter() - started, staging_seconds=staging_seconds
             )
-        new = build / f"site.new-{os.getpid()}"
+        new = build / f"{site.name}.new-{os.getpid()}"
         try:
             outcomes = _render_all(root, new, langs, strict=strict)
-            _swap(new, build / "site")
+            _swap(new, site)
         except OSError as error:
             raise write_error(Path(error.filename or new), error) from error
         finally:
-            _remove(build.glob("site.new-*"))
-        marker = {"fingerprint": wanted, "listing": listing(build / "site")}
-        write_atomic(build / "site.json", json.dumps(marker))
+            _remove(build.glob(f"{site.name}.new-*"))
+        marker = {"fingerprint": wanted, "listing": listing(site)}
+        write_atomic(_marker(site), json.dumps(marker))
     return BuildReport(
         changed=True,
         seconds=time.perf_counter() - started,
@@ -74,10 +83,10 @@ def build_site(
     )
 
 
-def _stage(root: Path, langs: Sequence[str], *, strict: bool) -> float:
+def _stage(root: Path, langs: Sequence[str], *, strict: bool, drafts: bool) -> float:
     from verifolio.stage import stage
 
-    return stage(root, langs=tuple(langs), strict=strict).seconds
+    return stage(root, langs=tuple(langs), strict=strict, drafts=drafts).seconds
 
 
 # --- what a site depends on -------------------------------------------------------------------
@@ -138,10 +147,14 @@ def _files(folder: Path | str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield entry.path, entry
 
 
-def _finished(build: Path) -> tuple[Any, Any] | None:
+def _marker(site: Path) -> Path:
+    return site.with_name(f"{site.name}.json")
+
+
+def _finished(site: Path) -> tuple[Any, Any] | None:
     """The marker of the last finished build."""
     try:
-        marker = json.loads((build / "site.json").read_text("utf-8"))
+        marker = json.loads(_marker(site).read_text("utf-8"))
         return marker["fingerprint"], marker["listing"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -227,7 +240,7 @@ def _raise_failures(outcomes: dict[str, Any]) -> None:
 
 def _swap(new: Path, site: Path) -> None:
     """Put `new` in the place of `site` and remove what was there."""
-    old = site.with_name("site.old")
+    old = site.with_name(f"{site.name}.old")
     if not site.exists():
         new.rename(site)
     elif _exchange(new, site):
@@ -252,12 +265,12 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
 
 
-def _recover(build: Path) -> None:
+def _recover(site: Path) -> None:
     """Bring back the old site if a kill came between two renames; sweep what is left over."""
-    site, old = build / "site", build / "site.old"
+    old = site.with_name(f"{site.name}.old")
     if old.exists() and not site.exists():
         old.rename(site)
-    _remove([old, *build.glob("site.new-*")])
+    _remove([old, *site.parent.glob(f"{site.name}.new-*")])
 
 
 def _remove(folders: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from verifolio.errors import Fault
 from verifolio.evidence import gather_evidence
 from verifolio.links import find_broken_links
+from verifolio.posts import appears_before
 from verifolio.stage import compose
 
 
@@ -16,5 +17,10 @@ def check(root: Path) -> list[Fault]:
     drafts, content = compose(root)
     faults += content
     for draft in drafts:
-        faults += find_broken_links(draft.lang, draft.pages, draft.copies)
+        faults += find_broken_links(draft.lang, draft.pages, draft.copies, later=draft.hidden)
+        for name, (post, text) in draft.hidden.items():
+            later = [path for path, (other, _) in draft.hidden.items() if not appears_before(post, other)]
+            own = f"notebooks/{post.meta.notebook.rpartition('/')[2]}"
+            known = {*draft.pages, *draft.copies, *draft.hidden, own} - {*later}
+            faults += find_broken_links(draft.lang, {name: text}, known, later=later)
     return sorted(set(faults))

@@ -150,12 +150,17 @@ def derive(ctx: click.Context, names: tuple[str, ...]) -> None:
 @click.option(
     "--no-run", is_flag=True, help="Do not run or derive anything: fail if a bound result is stale."
 )
+@click.option(
+    "--drafts",
+    is_flag=True,
+    help="With drafts and scheduled posts, marked; into build/preview, never published.",
+)
 @click.pass_context
-def site(ctx: click.Context, no_run: bool) -> None:
+def site(ctx: click.Context, no_run: bool, drafts: bool) -> None:
     """Run what is stale, derive what is not in git, stage and build build/site."""
     from verifolio.sitecommand import make_site
 
-    make_site(_root(ctx), run=not no_run)
+    make_site(_root(ctx), run=not no_run, drafts=drafts)
 
 
 @main.command()

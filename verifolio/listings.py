@@ -41,13 +41,13 @@ class Shelf:
         }
 
     def of_week(self, week: int) -> Post | None:
-        return next((post for post in self.posts if post.meta.week == week and not post.meta.draft), None)
+        return next((post for post in self.posts if post.meta.week == week and not post.broken), None)
 
     def _weeks(self, page: Page, block: Block) -> str:
         tiles = []
         for week in self.weeks:
             post = self.of_week(week.week)
-            state = "published" if post else "planned"
+            state = post.state if post else "planned"
             title = html.escape(week.title[page.lang])
             inner = f'<a href="{page.href(post.staged)}">{title}</a>' if post else title
             tiles.append(
@@ -57,10 +57,11 @@ class Shelf:
         return f'<ol class="vf-weeks">{"".join(tiles)}</ol>'
 
     def _posts(self, page: Page, block: Block) -> str:
-        shown = [post for post in self.posts if not post.meta.draft][: int(block.target or 5)]
+        shown = [post for post in self.posts if not post.broken][: int(block.target or 5)]
         items = [
             f'<li class="vf-post"><time datetime="{post.meta.date}">{post.meta.date}</time>'
             f'<a href="{page.href(post.staged)}">{html.escape(plain_title(page, post))}</a>'
+            f"{'' if post.state == 'published' else _chip(post.state, page.lang)}"
             f"<p>{html.escape(plain_description(page, post))}</p></li>"
             for post in shown
         ]
@@ -69,7 +70,8 @@ class Shelf:
 
 def _chip(state: str, lang: str) -> str:
     """What is published is shown in the colour of what is fresh."""
-    return f'<span class="vf-state vf-{"fresh" if state == "published" else state}">{say(state, lang)}</span>'
+    colour = {"published": "fresh", "draft": "stale", "scheduled": "planned"}.get(state, state)
+    return f'<span class="vf-state vf-{colour}">{say(state, lang)}</span>'
 
 
 def _projects(page: Page, block: Block) -> str:

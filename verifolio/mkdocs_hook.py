@@ -46,7 +46,7 @@ def on_config(config: Any) -> Any:
 
     speedups.install(Cache(root / "build" / "cache" / lang / "pages.sqlite", speedups.tools()))
     try:
-        report = stage(root, langs=[lang], strict=not _serving)
+        report = stage(root, langs=[lang], strict=not _serving, drafts=_serving)
     except AuthorError as error:
         for fault in error.faults:
             log.error(str(fault))

@@ -9,6 +9,7 @@ import yaml
 
 from verifolio.bind import BlockHandler, bind_inline, bind_text
 from verifolio.cards import render_cards
+from verifolio.cite import render_citation
 from verifolio.errors import AuthorError, Fault
 from verifolio.handwritten import find_handwritten
 from verifolio.page import Page
@@ -36,7 +37,7 @@ def render_post(
         "categories": post.meta.categories,
         "tags": post.meta.tags,
         "readtime": reading_minutes(post.body),
-        **({"draft": True} if post.meta.draft and not post.broken else {}),
+        **({"mark": say(post.state, page.lang)} if post.state != "published" else {}),
     }
     front = yaml.dump(head, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1000)
     opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"
@@ -83,26 +84,26 @@ def _tail(page: Page, post: Post, title: str, neighbours: tuple[Post | None, Pos
                 f'<span class="vf-state vf-{state}">{say(state, lang)}</span></li>'
             )
         lines += ["</ul>", ""]
-    lines += [f"## {say('cite', lang)}", "", _citation(page, post, title), ""]
+    lines += _reading(page, post)
+    lines += [f"## {say('cite', lang)}", "", render_citation(page, post, title), ""]
     lines += _neighbours(page, neighbours)
     return "\n".join(lines)
 
 
-def _citation(page: Page, post: Post, title: str) -> str:
-    site = page.site
-    author = site.author.get(page.lang) or site.name[page.lang]
-    prefix = "" if page.lang == "zh" else f"{page.lang}/"
-    url = f"{site.url.rstrip('/')}/{prefix}blog/{post.meta.slug}/" if site.url else f"blog/{post.meta.slug}/"
-    lines = [
-        f"@misc{{verifolio-{post.meta.slug},",
-        f"  author = {{{author}}},",
-        f"  title  = {{{title}}},",
-        f"  year   = {{{post.meta.date.year}}},",
-        f"  month  = {{{post.meta.date.month}}},",
-        f"  url    = {{{url}}}",
-        "}",
-    ]
-    return "\n".join(["```bibtex", *lines, "```"])
+def _reading(page: Page, post: Post) -> list[str]:
+    if not post.meta.reading:
+        return []
+    lines = [f"## {say('reading', page.lang)}", ""]
+    for one in post.meta.reading:
+        if not re.match(r"https?://\S+\Z", one.url):
+            fault = Fault(post.source, 1, f"reading: ‘{one.url}’ is no address", "https://…")
+            page.faults.append(fault)
+        comma, colon = ("，", "。") if page.lang == "zh" else (", ", ". ")
+        source = comma.join(filter(None, [one.by, str(one.year or "")]))
+        source = (f"（{source}）" if page.lang == "zh" else f" ({source})") if source else ""
+        note = f"{colon}{bind_inline(one.note, page, 1)}" if one.note else ""
+        lines.append(f"- [{one.title}]({one.url}){source}{note}")
+    return [*lines, ""]
 
 
 def _neighbours(page: Page, neighbours: tuple[Post | None, Post | None]) -> list[str]:

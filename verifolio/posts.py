@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,16 @@ from verifolio.portfolio import LANGS
 from verifolio.results import Words, missing_languages
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+class Reading(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing worth reading after a post; `note` says why, in the post's language."""
+
+    title: str
+    url: str
+    by: str = ""
+    year: int | None = None
+    note: str = ""
 
 
 class FrontMatter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,6 +42,7 @@ class FrontMatter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     demo: str = ""
     updated: datetime.date | None = None
     draft: bool = False
+    reading: list[Reading] = []
 
 
 class Week(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +62,7 @@ class Post:
     body: str
     first_line: int
     broken: bool = False  # a stand-in: the file could not be read
+    state: str = "published"  # or "draft", "scheduled": see `date_posts`
 
     @property
     def staged(self) -> str:
@@ -93,16 +105,35 @@ def read_posts(root: Path) -> tuple[list[Post], list[Fault]]:
     return posts, faults + _check_slugs(posts)
 
 
+def date_posts(posts: list[Post], today: datetime.date) -> list[Post]:
+    """The posts with their states on that day; a draft stays one whatever its date."""
+    return [post if post.broken else replace(post, state=_state_on(post, today)) for post in posts]
+
+
+def appears_before(post: Post, other: Post) -> bool:
+    """Whether `other` is on the site for certain once `post` is: what `post` may link to."""
+    if "draft" in (post.state, other.state):
+        return post.state == "draft"
+    return other.state == "published" or other.meta.date <= post.meta.date
+
+
+def _state_on(post: Post, today: datetime.date) -> str:
+    if post.meta.draft:
+        return "draft"
+    return "scheduled" if post.meta.date > today else "published"
+
+
 def check_pair(zh: Post, en: Post, bound: dict[str, list[str]], quoted: dict[str, list[str]]) -> list[Fault]:
     """Two languages, one truth: same slug, date and week, same bindings, same code."""
     faults = []
-    for name in ("slug", "date", "week", "demo", "notebook"):
+    for name in ("slug", "date", "week", "demo", "notebook", "draft"):
         ours, theirs = getattr(zh.meta, name), getattr(en.meta, name)
         if ours != theirs:
             faults.append(
                 Fault(en.source, 1, f"{name} is {theirs}, in {zh.source} it is {ours}", "make them equal")
             )
-    for what, lists in (("binds", bound), ("quotes", quoted)):
+    reading = {post.lang: [one.url for one in post.meta.reading] for post in (zh, en)}
+    for what, lists in (("binds", bound), ("quotes", quoted), ("recommends", reading)):
         for key in sorted(set(lists["zh"]) - set(lists["en"])):
             faults.append(
                 Fault(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,14 @@ class Site:
     repository: str
     author: dict[str, str]
     live: dict[str, str]
+    time_zone: datetime.tzinfo = datetime.UTC
+
+    def today(self) -> datetime.date:
+        """The day where the site is at home; SOURCE_DATE_EPOCH says another moment than now."""
+        moment = os.environ.get("SOURCE_DATE_EPOCH", "")
+        if moment.isdigit():
+            return datetime.datetime.fromtimestamp(int(moment), self.time_zone).date()
+        return datetime.datetime.now(self.time_zone).date()
 
     def source_url(self, path: str, first: int = 0, last: int = 0) -> str:
         """Where a file of the repository can be read, or "" when no repository is named."""
@@ -45,7 +55,21 @@ def read_site(root: Path, live: dict[str, str] | None = None) -> Site:
         repository=str(extra.get("source_url", "") or ""),
         author=authors,
         live=live or {},
+        time_zone=_time_zone(str(extra.get("time_zone", "") or "UTC")),
     )
+
+
+def _time_zone(name: str) -> datetime.tzinfo:
+    if name == "UTC":
+        return datetime.UTC
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise AuthorError(
+            f"extra.time_zone: no time zone ‘{name}’",
+            path="mkdocs.yml",
+            hint="a name such as Asia/Shanghai or Europe/Berlin; on Windows: pip install tzdata",
+        ) from None
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

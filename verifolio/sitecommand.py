@@ -15,26 +15,27 @@ from verifolio.portfolio import read_portfolio
 from verifolio.units import format_value
 
 
-def make_site(root: Path, *, run: bool = True) -> None:
-    """Everything from stale experiments to build/site, doing only what is needed."""
+def make_site(root: Path, *, run: bool = True, drafts: bool = False) -> None:
+    """Everything from stale experiments to build/site (with drafts: build/preview), doing only what is needed."""
     started = time.perf_counter()
     if run:
         run_stale(root)
         derive_missing(root)
     from verifolio.build import build_site
 
-    report = build_site(root, strict=True)
+    report = build_site(root, strict=True, drafts=drafts)
+    place = "preview" if drafts else "site"
     for warning in report.warnings:
         click.echo(f"  {warning}", err=True)
     seconds = time.perf_counter() - started
-    pages = sum(1 for _ in (root / "build" / "site").rglob("*.html"))
+    pages = sum(1 for _ in (root / "build" / place).rglob("*.html"))
     if report.changed:
         click.echo(f"site: {pages} pages built in {seconds:.1f} s (staging {report.staging_seconds:.2f} s)")
     else:
         click.echo(f"site: nothing changed, {pages} pages stand ({seconds:.1f} s)")
-    click.echo("  中文     build/site/index.html")
-    click.echo("  English  build/site/en/index.html")
-    click.echo("  look at it:  python3 -m http.server -d build/site 8000   → http://127.0.0.1:8000/")
+    click.echo(f"  中文     build/{place}/index.html")
+    click.echo(f"  English  build/{place}/en/index.html")
+    click.echo(f"  look at it:  python3 -m http.server -d build/{place} 8000   → http://127.0.0.1:8000/")
     click.echo("  write:       make serve   (live reload, faults in the page, local demos)")
 
 

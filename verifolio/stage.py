@@ -25,7 +25,7 @@ from verifolio.listings import Shelf, render_project
 from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
 from verifolio.postpage import render_post
-from verifolio.posts import Post, check_pair, read_posts, read_weeks, split_front_matter
+from verifolio.posts import Post, check_pair, date_posts, read_posts, read_weeks, split_front_matter
 from verifolio.receipts import receipt_path, render_receipt
 from verifolio.site import Site, read_site
 
@@ -45,6 +45,9 @@ class _Draft:
 
     lang: str
     pages: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, tuple[Post, str]] = field(
+        default_factory=dict
+    )  # drafts and scheduled posts: not written
     copies: dict[str, Path] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # staged page -> the author's file
     placed: set[Fault] = field(default_factory=set)
@@ -56,17 +59,19 @@ def stage(
     langs: Iterable[str] = LANGS,
     strict: bool = True,
     live: dict[str, str] | None = None,
+    drafts: bool = False,
 ) -> StageReport:
     """Stage every page. With `strict`, faults stop it before anything is written.
 
     Without (serve), each fault stands in the page where it happens. `live` names local demos' URLs.
+    `drafts` stages drafts and scheduled posts too, each marked as what it is.
     """
     started = time.perf_counter()
-    drafts, faults = compose(root, live=live)
+    composed, faults = compose(root, live=live, drafts=drafts)
     if faults and strict:
         raise AuthorError(faults=faults)
     report = StageReport(faults=sorted(set(faults)))
-    for draft in drafts:
+    for draft in composed:
         _show_faults(draft, report.faults)
         if draft.lang in langs:
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
@@ -74,17 +79,24 @@ def stage(
     return report
 
 
-def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Draft], list[Fault]]:
-    """Everything that staging would write, and all faults; touches nothing but caches."""
+def compose(
+    root: Path, *, live: dict[str, str] | None = None, drafts: bool = False
+) -> tuple[list[_Draft], list[Fault]]:
+    """Everything that staging would write, and all faults; touches nothing but caches.
+
+    Posts that are not out yet are bound and checked like any other, but stay out of lists and pages.
+    """
     evidence, site = gather_evidence(root), read_site(root, live)
     posts, faults = read_posts(root)
+    posts = date_posts(posts, site.today())
     history, weeks = read_history(root), read_weeks(root)
-    drafts = []
+    composed = []
     post_pages: dict[tuple[str, str], tuple[Post, Page]] = {}
     for lang in LANGS:
         draft = _Draft(lang)
-        shelf = Shelf([post for post in posts if post.lang == lang], weeks)
-        for post, page in _stage_posts(draft, shelf, evidence, site):
+        mine = [post for post in posts if post.lang == lang]
+        shelf = Shelf([post for post in mine if drafts or post.state == "published"], weeks)
+        for post, page in _stage_posts(draft, mine, shelf, evidence, site):
             post_pages[post.source.rpartition("/")[0], lang] = (post, page)
             faults += page.faults
             draft.sources[page.path] = page.source
@@ -95,7 +107,7 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
             draft.placed |= page.placed
         faults += _stage_generated(draft, shelf, evidence, site, history)
         _collect_assets(root, draft)
-        drafts.append(draft)
+        composed.append(draft)
     for (folder, lang), (post, page) in post_pages.items():
         if lang == "zh" and (folder, "en") in post_pages:
             other, theirs = post_pages[folder, "en"]
@@ -103,7 +115,7 @@ def compose(root: Path, *, live: dict[str, str] | None = None) -> tuple[list[_Dr
                 continue
             bound, quoted = {"zh": page.bound, "en": theirs.bound}, {"zh": page.quoted, "en": theirs.quoted}
             faults += check_pair(post, other, bound, quoted)
-    return drafts, sorted(set(faults))
+    return composed, sorted(set(faults))
 
 
 def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
@@ -117,18 +129,28 @@ def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
             draft.pages[path] = f"{text[:end]}\n{shown}\n\n{text[end:]}"
 
 
-def _stage_posts(draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site) -> Iterable[tuple[Post, Page]]:
+def _stage_posts(
+    draft: _Draft, posts: list[Post], shelf: Shelf, evidence: Evidence, site: Site
+) -> Iterable[tuple[Post, Page]]:
     weekly = sorted(
-        (post for post in shelf.posts if post.meta.week and not post.meta.draft),
+        (post for post in shelf.posts if post.meta.week and not post.broken),
         key=lambda one: one.meta.week or 0,
     )
-    for post in shelf.posts:
+    for post in posts:
         page = Page(post.source, post.staged, draft.lang, evidence.for_page(), site)
         at = weekly.index(post) if post in weekly else -1
         before = weekly[at - 1] if at > 0 else None
         after = weekly[at + 1] if 0 <= at < len(weekly) - 1 else None
-        draft.pages[post.staged] = render_post(page, post, shelf.handlers(), (before, after))
-        if post.meta.notebook and (path := evidence.portfolio.root / post.meta.notebook).exists():
+        text = render_post(page, post, shelf.handlers(), (before, after))
+        if post in shelf.posts:
+            draft.pages[post.staged] = text
+        else:
+            draft.hidden[post.staged] = (post, text)
+        if (
+            post in shelf.posts
+            and post.meta.notebook
+            and (path := evidence.portfolio.root / post.meta.notebook).exists()
+        ):
             draft.copies[f"notebooks/{path.name}"] = path
         yield post, page
 
