@@ -91,10 +91,10 @@ def test_a_scheduler_that_does_not_answer_is_told(workbench) -> None:
 
 
 def test_workers_see_where_the_portfolio_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from verifolio.workers import _Ready
+    from verifolio.workers import make_ready
 
     monkeypatch.chdir("/")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("VERIFOLIO_PROFILE", "")
-    _Ready(str(tmp_path), {"VERIFOLIO_PROFILE": "smoke"}).setup(None)
+    make_ready(str(tmp_path), {"VERIFOLIO_PROFILE": "smoke"})
     assert (Path.cwd(), os.environ["VERIFOLIO_PROFILE"], sys.path[0]) == (tmp_path, "smoke", str(tmp_path))

@@ -5,6 +5,7 @@ pytask-parallel sends each task to a worker; a worker that dies gives its task b
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -48,25 +49,18 @@ def open_workers(root: Path, *, workers: int, cluster: str = "") -> Iterator[dic
         client = distributed.Client(local)
     environment = {name: os.environ[name] for name in CARRIED if name in os.environ}
     try:
-        client.register_plugin(_Ready(str(root), environment))
+        client.register_worker_callbacks(functools.partial(make_ready, str(root), environment))
         yield {"n_workers": workers, "parallel_backend": "dask"}
     finally:
-        if client.cluster is not None:
-            client.cluster.close()
+        local = client.cluster
         client.close()
+        if local is not None:
+            local.close()
 
 
-class _Ready:
-    """Dask worker plugin: each worker, also one started later, works in the portfolio with this run's profile."""
-
-    name = "verifolio"
-    idempotent = True
-
-    def __init__(self, root: str, environment: dict[str, str]) -> None:
-        self.root, self.environment = root, environment
-
-    def setup(self, worker: Any) -> None:
-        os.environ.update(self.environment)
-        os.chdir(self.root)
-        if self.root not in sys.path:
-            sys.path.insert(0, self.root)
+def make_ready(root: str, environment: dict[str, str]) -> None:
+    """Run by each worker, also one started later: it works in the portfolio with this run's profile."""
+    os.environ.update(environment)
+    os.chdir(root)
+    if root not in sys.path:
+        sys.path.insert(0, root)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from projects.small_llm.chat import peak_bytes
+
 Decode = Callable[[list[int], int], list[float]]  # prompt, count → seconds at which each token was there
 
 
@@ -118,12 +120,6 @@ def measure_served(path: Path, job: dict[str, Any]) -> dict[str, Any]:
                 first.append(pieces[0].seconds)
     return {"first_s": min(first), "prompt_speed": len(prompt) / min(first), "decode_speed": max(served), "peak": peak,
             "own_speed": max(own), "weights_bytes": path.stat().st_size}  # fmt: skip
-
-
-def peak_bytes() -> int:
-    """Most memory that this process has had in RAM (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def main(name: str, file: str, job_file: str) -> None:
