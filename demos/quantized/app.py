@@ -23,10 +23,6 @@ from projects.chat.errors import ChatError  # noqa: E402
 from projects.small_llm.chat import SYSTEM, LocalChat, resident_bytes  # noqa: E402
 
 FILES = {"Q8_0": "model-q8_0.gguf", "Q4_1": "model-q4_1.gguf", "F16": "model-f16.gguf"}
-    "Q8_0 · 145 MB": "model-q8_0.gguf",
-    "Q4_1 · 98 MB": "model-q4_1.gguf",
-    "F16 · 271 MB": "model-f16.gguf",
-}
 NAMES = list(FILES)
 MAX_CHARACTERS, MAX_TOKENS, CONTEXT = 1500, 160, 1024
 EMPTY = "请先输入问题。 Please type a question first."
@@ -41,7 +37,9 @@ _OPEN = ExitStack()
 
 
 def model_folder() -> Path:
-    """The GGUF files: beside this file on a Space, in the build folder here."""
+    """The GGUF files: beside this file on a Space, in the build folder here, or where QUANTIZED_MODELS says."""
+    if named := os.environ.get("QUANTIZED_MODELS"):
+        return Path(named)
     return HERE / "model" if (HERE / "model").is_dir() else ROOT / "build" / "derived" / "small_llm"
 
 
