@@ -33,7 +33,7 @@ FRANCE = [
 
 @pytest.fixture(scope="module")
 def chat() -> Iterator[LocalChat]:
-    with LocalChat(SOURCE, n_ctx=128, threads=1) as opened:
+    with LocalChat(SOURCE, n_ctx=256, threads=1) as opened:
         yield opened
 
 
@@ -52,7 +52,7 @@ def test_closing_early_stops_the_model_and_the_next_question_is_answered(chat: L
 
 
 def test_a_prompt_over_the_context_says_both_numbers(chat: LocalChat) -> None:
-    with pytest.raises(PromptTooLong, match=r"too long: \d+ tokens, the context holds 128; shorten it"):
+    with pytest.raises(PromptTooLong, match=r"too long: \d+ tokens, the context holds 256; shorten it"):
         list(chat.stream([{"role": "user", "content": "word " * 400}]))
 
 

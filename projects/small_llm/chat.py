@@ -129,7 +129,9 @@ class _Explained:
     def __enter__(self) -> Serving:
         try:
             serving: Serving = self._inner.__enter__()
-        except ModuleNotFoundError:  # the reader that would tell damage from want of memory
+        except (
+            ImportError
+        ):  # the reader that would tell damage from want of memory is absent, or finds no memory either
             raise ModelFileError(
                 f"{self._path}: llama.cpp cannot load it. Is the file whole (sha256sum -c SHA256SUMS)? "
                 "Is there memory for it (a smaller --context, a smaller format)?"

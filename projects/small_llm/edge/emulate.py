@@ -18,7 +18,7 @@ from pathlib import Path
 from prepare import ROOT, fetch_wheels, prepare, sha256
 
 PROMPT = "What is the capital of France?"
-TOKENS = 24
+TOKENS = 12
 PACKAGES = [
     "libc6", "libgcc-s1", "libstdc++6", "libgomp1", "python3.11-minimal", "libpython3.11-minimal",
     "libpython3.11-stdlib", "zlib1g", "libexpat1", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libuuid1", "libcrypt1",
@@ -27,10 +27,14 @@ PACKAGES = [
 
 def main() -> int:
     """Root file system, wheel, both runs, comparison."""
-    model = ROOT / "build" / "derived" / "small_llm" / "model-q8_0.gguf"
+    model = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else ROOT / "build" / "derived" / "small_llm" / "model-q8_0.gguf"
+    )
     work = Path(tempfile.mkdtemp(prefix="verifolio-edge-"))
     try:
-        bundle = prepare("q8_0", model, work)
+        bundle = prepare(model.stem, model, work)
         fetch_wheels(bundle)
         wheel = next((bundle / "wheels").glob("*.whl"))
         root, qemu = make_root(work)
