@@ -47,10 +47,9 @@ def load_held_out(
     seed: int,
 ) -> HeldOut:
     """`texts` held-out reviews cut to `length` tokens, and `reviews` others cut to their first and last words."""
-    from projects.sentiment.data import sample
-    from projects.small_llm.loading import load_halves
+    from projects.sentiment.data import load_split, sample
 
-    test = load_halves(imdb).test
+    test = load_split(imdb).test
     chosen = sample(test, 2 * (reviews // 2) + 40 * texts, seed=seed)
     task, rest = chosen.texts[:reviews], chosen.texts[reviews:]
     long = [ids[:length] for text in rest if len(ids := tokenise(text)) >= length]

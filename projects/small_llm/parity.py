@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from projects.sentiment.data import sample
+from projects.sentiment.data import load_split, sample
 from projects.small_llm import training
 from projects.small_llm.adapter_file import save_adapter
 from projects.small_llm.gguf_files import read_weights
-from projects.small_llm.instructions import encode
-from projects.small_llm.loading import load_halves
 from projects.small_llm.lora import inject, lora_layers, trainable
 from projects.small_llm.model import load_tokenizer
 from projects.small_llm.reference import build_llama
+from projects.small_llm.verdicts import encode
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -29,7 +28,7 @@ def run_parity(run: Run) -> None:
     torch.set_num_threads(min(2, os.cpu_count() or 1))
     torch.manual_seed(run.seed)
     params, source = run.params, run.input("smollm2")
-    reviews = sample(load_halves(run.input("imdb"), params["limit"]).train, 4, seed=run.seed)
+    reviews = sample(load_split(run.input("imdb"), limit=params["limit"]).train, 4, seed=run.seed)
     examples = encode(load_tokenizer(source), reviews, params["words"])
     weights = read_weights(source, params["layers"])
     mine = inject(build_llama(source, weights), TARGETS, rank=8, alpha=16)
