@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from projects.sentiment.data import sample
 from projects.small_llm.costs import measure_step, record_costs
-from projects.small_llm.verdicts import encode
 from projects.small_llm.loading import device, load_halves, load_model, load_words
 from projects.small_llm.lora import inject
 from projects.small_llm.training import collate
+from projects.small_llm.verdicts import encode
 
 if TYPE_CHECKING:
     from verifolio.record import Run
