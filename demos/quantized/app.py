@@ -29,7 +29,7 @@ EMPTY = "请先输入问题。 Please type a question first."
 TOO_LONG = f"最多 {MAX_CHARACTERS:,} 个字符。 At most {MAX_CHARACTERS:,} characters."
 EXAMPLES = [
     "Film review: Two hours of wooden dialogue and a plot that gives up halfway. Avoid it.\n\n"
-    "Is this review positive or negative? Answer with one word, then quote the sentence that shows it best.",
+    "Is this review positive or negative? Answer with one word.",
     "What is the capital of France?",
     "Write a short poem about rain.",
 ]

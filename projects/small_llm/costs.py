@@ -1,4 +1,4 @@
-"""What one training step keeps in memory, part by part: weights, gradients, the optimiser's moments, activations, copies."""
+"""What one training step keeps in memory, part by part: weights, gradients, the optimiser's moments, activations."""
 
 from __future__ import annotations
 
@@ -16,32 +16,25 @@ PARTS = {
     "gradients": {"zh": "梯度", "en": "gradients"},
     "optimizer": {"zh": "优化器状态", "en": "optimiser state"},
     "activations": {"zh": "激活", "en": "activations"},
-    "copies": {"zh": "权重的 bf16 副本", "en": "bf16 copies of weights"},
 }
 
 
-def measure_step(model: Any, batch: dict[str, torch.Tensor], *, bf16: bool) -> dict[str, int]:
+def measure_step(model: Any, batch: dict[str, torch.Tensor]) -> dict[str, int]:
     """Bytes of each part at its peak, by one AdamW step on `batch`; counts tensors, not what an allocator reserves."""
     trained = [one for one in model.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-6)
     device = next(model.parameters()).device
     own = {one.untyped_storage().data_ptr() for one in model.parameters()}
-    shapes = {shape for one in model.parameters() if one.ndim == 2 for shape in (one.shape, one.shape[::-1])}
     kept: dict[int, int] = {}
-    copies: dict[int, int] = {}  # autocast's: backward needs the weight that forward multiplied by
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            place = copies if tensor.shape in shapes else kept
-            place[storage.data_ptr()] = storage.nbytes()
+            kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     model.train()
-    with (
-        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
-        torch.autocast(device.type, torch.bfloat16, enabled=bf16),
-    ):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = answer_loss(model, {name: one.to(device) for name, one in batch.items()})
     loss.backward()
     optimizer.step()
@@ -51,7 +44,6 @@ def measure_step(model: Any, batch: dict[str, torch.Tensor], *, bf16: bool) -> d
         "gradients": _bytes(one.grad for one in trained if one.grad is not None),
         "optimizer": _bytes(moments),
         "activations": sum(kept.values()),
-        "copies": sum(copies.values()),
     }
 
 

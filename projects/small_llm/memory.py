@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from verifolio.record import Run
 
 NAMES = {
-    "full": {"zh": "全参数，fp32", "en": "every weight, fp32"},
-    "full_bf16": {"zh": "全参数，bf16 计算", "en": "every weight, bf16 arithmetic"},
-    "lora": {"zh": "LoRA，fp32", "en": "LoRA, fp32"},
-    "lora_bf16": {"zh": "LoRA，bf16 计算", "en": "LoRA, bf16 arithmetic"},
+    "full": {"zh": "训练全部权重", "en": "every weight"},
+    "lora": {"zh": "LoRA", "en": "LoRA"},
 }
 
 
@@ -36,10 +34,10 @@ def run_memory(run: Run) -> None:
     found = {}
     for way in NAMES:
         model = load_model(source, params["layers"])
-        if way.startswith("lora"):
+        if way == "lora":
             inject(model, params["targets"], rank=params["rank"], alpha=params["alpha"]).to(device())
         else:
             model.requires_grad_(requires_grad=True)
-        found[way] = measure_step(model, batch, bf16=way.endswith("bf16"))
+        found[way] = measure_step(model, batch)
         run.say(f"{way}: { ({part: round(size / 1e6, 1) for part, size in found[way].items()}) } MB")
     record_costs(run, found, NAMES)
