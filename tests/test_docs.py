@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from verifolio.bind import _OPTIONS
+from verifolio.browser import Browser, Later
 from verifolio.demos import Demo, Recorded
 from verifolio.listings import Shelf
 from verifolio.portfolio import CatalogueEntry, ExperimentEntry, ProjectEntry
@@ -27,6 +28,8 @@ WORDS = {
     "key of a week": Week.__struct_fields__,
     "key of a demo": Demo.__struct_fields__,
     "key of a demo's recording": Recorded.__struct_fields__,
+    "key of a browser rung": Browser.__struct_fields__,
+    "key of later files": Later.__struct_fields__,
     "key of publish": Publish.__struct_fields__,
     "key of a place": Target.__struct_fields__,
     "key of a model repository": ModelRepo.__struct_fields__,

@@ -129,3 +129,10 @@ def test_broken_weeks_are_named(workbench):
     workbench.edit("blog/weeks.yml", "week: 3", "weak: 3")
     done = workbench.verifolio("check")
     assert "blog/weeks.yml: Object contains unknown field `weak`" in done.said
+
+
+def test_prose_between_blocks_counts_towards_the_reading_time():
+    from verifolio.postpage import reading_minutes
+
+    text = "::: code a.py#b :::\n\n" + "word " * 690 + "\n\n::: chart x.y.z\ntitle: many words\n:::\n"
+    assert reading_minutes(text) == 3

@@ -152,12 +152,59 @@ def test_a_studio_is_created_with_an_offered_gradio_filled_and_deployed(hub, fol
     assert "old.txt" not in hub.repos["me/demo"]
 
 
-@pytest.mark.parametrize(("status", "said"), [(401, "not signed in"), (403, "may not write")])
-def test_a_studio_that_refuses_says_what_to_do(hub, folder, tmp_path, status, said):
-    hub.faults["POST /openapi/v1/studios"] = [status] * 9
+REFUSALS = [
+    (401, "not signed in"),
+    (402, "free quota is used up"),
+    (403, "may not write"),
+    (409, "in conflict"),
+    (429, "limits how often"),
+    (503, "fault of its own"),
+    (0, "cut"),
+]
+
+
+@pytest.mark.parametrize("step", ["create", "commit", "deploy"])
+@pytest.mark.parametrize(("status", "said"), REFUSALS)
+def test_a_studio_that_refuses_says_what_to_do_and_never_the_token(hub, folder, tmp_path, step, status, said):
+    where = {
+        "create": "POST /openapi/v1/studios",
+        "commit": "POST /api/v1/repos/studios/me/demo/commit/",
+        "deploy": "POST /openapi/v1/studios/me/demo/deploy",
+    }[step]
+    hub.faults[where] = [status] * 20
     with pytest.raises(AuthorError, match=said) as caught:
         publish(folder, studio(tmp_path))
+    assert caught.value.hint
     assert TOKEN not in str(caught.value)
+
+
+def test_a_studio_whose_upload_was_cut_goes_on_without_sending_stored_weights_again(hub, folder, tmp_path):
+    (folder / "model" / "a.onnx").write_bytes(bytes(range(256)) * 25_000)  # large enough to go apart
+    hub.faults["POST /api/v1/repos/studios/me/demo/commit/"] = [0] * 20
+    with pytest.raises(AuthorError):
+        publish(folder, studio(tmp_path))
+    sent = hub.count("PUT /blob/")
+    assert sent == 1
+    hub.faults.clear()
+    publish(folder, studio(tmp_path))
+    assert hub.count("PUT /blob/") == sent
+    assert hub.repos["me/demo"]["model/a.onnx"][1] == (folder / "model" / "a.onnx").read_bytes()
+    assert hub.deployed == 1
+
+
+def test_an_unchanged_studio_is_not_sent_again(hub, folder, tmp_path):
+    publish(folder, studio(tmp_path))
+    commits = hub.count("POST /api/v1/repos/studios/me/demo/commit/")
+    _, plan = publish(folder, studio(tmp_path))
+    assert plan.changes == []
+    assert hub.count("POST /api/v1/repos/studios/me/demo/commit/") == commits
+
+
+def test_a_static_studio_needs_no_gradio(hub, folder, tmp_path):
+    publish(folder, Studio("me/page", "static", "", "演示", tmp_path / "sent"))
+    assert "sdk_version" not in hub.created[0]
+    assert hub.created[0]["sdk_type"] == "static"
+    assert sorted(hub.repos["me/page"]) == [".gitattributes", "README.md", "app.py", "model/a.onnx"]
 
 
 def test_a_gradio_that_studio_does_not_offer_is_refused():

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from verifolio.busy import alone_with
 from verifolio.errors import AuthorError
 from verifolio.portfolio import read_portfolio
 from verifolio.record import Run, lacks_derived
@@ -159,3 +160,13 @@ def test_the_work_folder_is_gone_after_success_and_stays_after_failure(workbench
     workbench.edit("projects/toy/compare.py", "'step-1').touch()\n", "'step-1').touch()\n    1 / 0\n")
     assert workbench.verifolio("execute", "toy.compare").code == 1
     assert (workbench.root / "build/work/laptop/toy/compare/work/step-1").exists()
+
+
+def test_a_second_run_of_an_experiment_is_refused_while_the_first_works(workbench):
+    portfolio = read_portfolio(workbench.root)
+    with alone_with(portfolio.experiment("toy.measure"), "laptop"):
+        done = workbench.verifolio("execute", "toy.measure")
+        assert done.code == 1
+        assert "toy.measure is being run by another process" in done.said
+        assert "wait until that run is done" in done.said
+    assert workbench.verifolio("execute", "toy.measure").code == 0

@@ -34,6 +34,8 @@ def table_block(page: Page, block: Block) -> str:
         lines.append(
             "| " + " | ".join(cell_text(row[column.key], column, page.lang) for column in columns) + " |"
         )
+    if not rows:
+        lines = [say("none_yet", page.lang)]
     caption = bind_inline(str(block.body.get("caption", "")), page, block.line)
     state = " vf-stale" if stale else ""
     parts = [f'<div class="vf-table{state}" markdown>', ""]

@@ -100,8 +100,11 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
 
 
 def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:
-    if isinstance(node, dict):
-        return {key: _translated(value, words, lang) for key, value in node.items()}
+    if isinstance(node, dict):  # numbers, which most of a chart's data are, are passed at once
+        return {
+            key: value if isinstance(value, float | int) else _translated(value, words, lang)
+            for key, value in node.items()
+        }
     if isinstance(node, list):
         return [_translated(value, words, lang) for value in node]
     if isinstance(node, str) and node.startswith("@"):
@@ -173,9 +176,12 @@ def _interval_ends(node: Any) -> dict[str, str]:
             fields = [(encoding.get(channel) or {}).get("field") for channel in (low, high)]
             if all(isinstance(field, str) for field in fields):
                 ends |= {str(fields[0]): "low", str(fields[1]): "high"}
-    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for value in below:
-        ends |= _interval_ends(value)
+        for key, value in node.items():
+            if key not in ("data", "datasets"):
+                ends |= _interval_ends(value)
+    elif isinstance(node, list):
+        for value in node:
+            ends |= _interval_ends(value)
     return ends
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from verifolio.browser import Browser
 from verifolio.errors import AuthorError
 from verifolio.files import read_yaml
 from verifolio.publish.declare import Publish
@@ -24,6 +25,7 @@ class Demo(msgspec.Struct, forbid_unknown_fields=True):
     good_at: Words = {}
     bad_at: Words = {}
     recorded: Recorded | None = None  # none yet: the demo is planned and says so
+    browser: Browser | None = None  # none: it does not run in the reader's browser
     app: str = "app.py"
     publish: Publish | None = None  # none: it goes nowhere
 
@@ -49,6 +51,8 @@ def _read(path: Path, shown: str, _mtime: int, _size: int) -> Demo:
     named = {"title": found.title, "summary": found.summary}
     if found.recorded:
         named |= {"good_at": found.good_at, "bad_at": found.bad_at}
+    if found.browser and found.browser.note:
+        named |= {"browser: note": found.browser.note}
     for what, words in named.items():
         if missing := missing_languages(words):
             raise AuthorError(f"{what}: no words in {missing}", path=shown)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from verifolio.errors import Fault
 from verifolio.page import Page
-from verifolio.results import Metric
 
 _CODE = re.compile(
     r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+",
@@ -18,6 +18,8 @@ _CODE = re.compile(
 _BLOCK_LINE = re.compile(r"^(?::::|(?:claim|columns|rows|lines):).*$", re.MULTILINE)  # keys, not prose
 # Letters are ASCII here: in Chinese a number stands right beside the words.
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])[-−+]?\d[\d,]*(?:\.\d+)?(?:\s*[%％])?(?![A-Za-z0-9_]*\d)")
+# Of a typed number: what an author may put in or leave out.
+_SAME = str.maketrans({**dict.fromkeys(", +\t\n\r\u00a0\u2009\u202f\u3000"), "％": "%", "−": "-"})
 
 
 def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Fault]:
@@ -27,7 +29,7 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
     for name in experiments:
         result = page.evidence.states[name].result
         for key, metric in result.metrics.items() if result else ():
-            for form in _forms(metric):
+            for form in _forms(float(metric.value), metric.unit):
                 forms.setdefault(form, f"{name}.{key}")
     if not forms:
         return []
@@ -49,22 +51,22 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
 
 def _form(typed: str) -> str:
     """A typed number without spaces, separators and a plus sign."""
-    return re.sub(r"[\s,+]", "", typed).replace("％", "%").replace("−", "-")
+    return typed.translate(_SAME)
 
 
-def _forms(metric: Metric) -> set[str]:
+@functools.cache
+def _forms(value: float, unit: str) -> frozenset[str]:
     """The ways in which an author would type the value, with three significant figures or more."""
-    value = float(metric.value)
-    if metric.unit == "ratio":
+    if unit == "ratio":
         forms = {f"{100 * value:.{digits}f}{percent}" for digits in (1, 2) for percent in ("", "%")}
         forms |= {f"{value:.{digits}f}" for digits in (3, 4)} | {f"{100 * value:.0f}%"}
     elif value == int(value):
         forms = {f"{value:.0f}"}
     else:
         forms = {f"{value:.{digits}f}" for digits in (1, 2, 3)}
-    return {
+    return frozenset(
         form
         for form in forms
         if len(re.sub(r"\D", "", form).lstrip("0")) >= 3
         or (form.endswith("%") and "." not in form and len(form) > 2)
-    }
+    )

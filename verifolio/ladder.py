@@ -1,20 +1,27 @@
 """A demo's place in a page: the ladder, from recorded outputs in HTML up to what runs after a click.
 
-The recorded rung is a table of a result, so that it is as fresh, checked and receipted as any number.
+The recorded rung is a table of a result, so that it is as fresh, checked and receipted as any number. What the other
+rungs need stands beside it as JSON; `site_src/assets/js/demo.js` reads it.
 """
 
 from __future__ import annotations
 
 import html
 import json
+from typing import Any
 
 from verifolio.bind import Block
+from verifolio.browser import Rung, browser_rung
 from verifolio.demos import Demo, read_demos
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.expressions import Ref, find_table
+from verifolio.live import PATIENCE, live_places
 from verifolio.page import Page
 from verifolio.recorded import Recorded, check_recorded, render_recorded
-from verifolio.words import say
+from verifolio.units import format_value
+from verifolio.words import say, script_words
+
+ISOLATE = "isolate.js"  # the service worker that a demo's own page may use; staged beside it
 
 
 def demo_block(page: Page, block: Block) -> str:
@@ -63,19 +70,42 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
     page.evidence.used.append(ref)
     page.doubt(line, (ref,))
     title_id = f"vf-demo-{slug}-title"
+    rung = rung_of(page, slug, demo)
+    live = live_places(page.evidence.portfolio.root, slug, demo, page.site.live.get(slug, ""))
     return "\n".join(
         [
-            f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}">',
+            # A section, which Markdown takes for a block as it stands; it does not know the element in it.
+            f'<section class="vf-demo" data-demo="{slug}" aria-labelledby="{title_id}"><vf-demo>',
             f'<div class="vf-demo-head"><h{level} class="vf-demo-title" id="{title_id}">{html.escape(demo.title[lang])}</h{level}>'
             f'<p>{html.escape(demo.summary[lang])}</p><dl class="vf-demo-fit">{_render_fit(demo, lang)}</dl></div>',
             # A section: the search plugin's exclusion ends at the first inner end tag of the same name.
             f'<section class="vf-demo-recorded" data-search-exclude="" aria-label="{say("recorded", lang)}">'
             f"{render_recorded(recorded, table, slug, lang)}</section>",
-            f'<div class="vf-demo-rungs">{_render_rungs(page, slug)}</div>',
+            f'<section class="vf-demo-rungs" data-search-exclude="" aria-label="{say("rungs", lang)}"><ul class="vf-rungs">'
+            f"{_render_rungs(page, slug, demo, rung, live)}</ul>"
+            f'<p class="vf-demo-status" role="status"></p>{tell_script(page, slug, demo, rung, live)}</section>',
             f'<p class="vf-source"><a href="{page.href(page.receipt(ref))}">{say("receipt", lang)} · {experiment}</a></p>',
-            "</section>",
+            "</vf-demo></section>",
         ]
     )
+
+
+def rung_of(page: Page, slug: str, demo: Demo) -> Rung | None:
+    """The demo's browser rung as this machine has it; none when it declares none."""
+    return browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+
+
+def rung_names(page: Page, slug: str, demo: Demo) -> list[str]:
+    """The rungs that a reader finds, in words: for lists of demos."""
+    if demo.recorded is None:
+        return []
+    lang, rung = page.lang, rung_of(page, slug, demo)
+    names = [say("rung_recorded", lang)]
+    if rung and not rung.missing:
+        names.append(f"{say('rung_browser', lang)} {format_value(rung.bytes, 'bytes', lang)}")
+    if live_places(page.evidence.portfolio.root, slug, demo, page.site.live.get(slug, "")):
+        names.append(say("rung_live", lang))
+    return names
 
 
 def _render_fit(demo: Demo, lang: str) -> str:
@@ -86,12 +116,60 @@ def _render_fit(demo: Demo, lang: str) -> str:
     )
 
 
-def _render_rungs(page: Page, slug: str) -> str:
-    lang, live = page.lang, page.site.live.get(slug)
-    if not live:
-        return f"<p>{say('live_later', lang)}</p>"
-    return (
-        f"<p>{say('live_local_note', lang)}</p>"
-        f'<a class="vf-button vf-demo-live" href="{html.escape(live)}" data-back="{say("live_back", lang)}">'
-        f"{say('live_local', lang)}</a>"
-    )
+def _render_rungs(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list[dict[str, Any]]) -> str:
+    lang, note = page.lang, ""
+    rows = [_rung("recorded", say("recorded_here", lang), "", lang)]
+    if rung and rung.missing:
+        rows.append(_rung("browser", say(rung.missing, lang), "", lang))
+    elif rung:
+        assert demo.browser is not None
+        size = format_value(rung.bytes, "bytes", lang)
+        if demo.browser.later and demo.browser.later.counted:
+            more = format_value(sum(one.bytes for one in rung.later), "bytes", lang)
+            note = " " + say("browser_later", lang, more)
+        if demo.browser.note:
+            note += " " + html.escape(demo.browser.note[lang])
+        button = f'<button type="button" class="vf-button vf-demo-browser">{say("browser_run", lang, size)}</button>'
+        rows.append(_rung("browser", say("browser_note", lang, size) + note, button, lang))
+    if live:
+        local = page.site.live.get(slug, "")
+        button = (
+            f'<a class="vf-button vf-quiet vf-demo-live" href="{html.escape(str(live[0]["url"]))}">'
+            f"{say('live_local' if local else 'live_open', lang)}</a>"
+        )
+        where = " · ".join(html.escape(str(one["name"])) for one in live)
+        words = say("live_local_note", lang) if local else say("live_note", lang, where)
+        rows.append(_rung("live", words, button, lang))
+    else:
+        rows.append(_rung("live", say("live_later", lang), "", lang))
+    return "".join(rows)
+
+
+def _rung(name: str, words: str, button: str, lang: str) -> str:
+    return f'<li data-rung="{name}"><strong>{say(f"rung_{name}", lang)}</strong><span>{words}</span>{button}</li>'
+
+
+def tell_script(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list[dict[str, Any]]) -> str:
+    """What the script must know, as JSON; nothing when there is nothing to open."""
+    told: dict[str, Any] = {"slug": slug, "lang": page.lang}
+    if rung and not rung.missing:
+        assert demo.browser is not None
+        root, own = page.site_root(), page.site_root(own=True)
+        told["browser"] = {
+            "module": root + rung.module,
+            "first": {one.name: one.as_json(root) for one in rung.first},
+            "later": {one.name: one.as_json(root) for one in rung.later},
+            "bytes": rung.bytes,
+            "later_bytes": sum(one.bytes for one in rung.later),
+            "memory": demo.browser.memory_gb,
+            "threads": demo.browser.threads,
+        }
+        if demo.browser.threads and page.path == f"demos/{slug}.md":
+            told["browser"]["isolate"] = f"{own}demos/{slug}/{ISOLATE}"
+    if live:
+        told |= {"live": live, "patience": PATIENCE}
+    if len(told) == 2:
+        return ""
+    told["words"] = script_words(page.lang)
+    text = json.dumps(told, ensure_ascii=False).replace("</", "<\\/")
+    return f'<script type="application/json">{text}</script>'

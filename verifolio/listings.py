@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.demos import read_demos
-from verifolio.ladder import demo_block, demo_state
+from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
 from verifolio.posts import Post, Week
 from verifolio.receipts import list_receipts, receipt_path
+from verifolio.roadmap import Roadmap, chip
 from verifolio.words import say
 
 
@@ -34,25 +35,24 @@ class Shelf:
             "exercise": exercise_block,
             "demo": demo_block,
             "weeks": self._weeks,
+            "roadmap": lambda page, block: Roadmap(page, self.weeks, self.posts).render(),
             "posts": self._posts,
             "projects": _projects,
             "demos": _demos,
             "receipts": lambda page, block: list_receipts(page),
         }
 
-    def of_week(self, week: int) -> Post | None:
-        return next((post for post in self.posts if post.meta.week == week and not post.broken), None)
-
     def _weeks(self, page: Page, block: Block) -> str:
-        tiles = []
+        roadmap, tiles = Roadmap(page, self.weeks, self.posts), []
         for week in self.weeks:
-            post = self.of_week(week.week)
-            state = post.state if post else "planned"
+            post = roadmap.post_of(week)
+            unpublished = post is not None and post.state != "published"  # only where drafts are shown
+            state = post.state if post and unpublished else roadmap.week_state(week)
             title = html.escape(week.title[page.lang])
             inner = f'<a href="{page.href(post.staged)}">{title}</a>' if post else title
             tiles.append(
                 f'<li class="vf-week" data-state="{state}"><span class="vf-week-no">{week.week:02d}</span>'
-                f'<span class="vf-week-title">{inner}</span>{_chip(state, page.lang)}</li>'
+                f'<span class="vf-week-title">{inner}</span>{chip(state, page.lang)}</li>'
             )
         return f'<ol class="vf-weeks">{"".join(tiles)}</ol>'
 
@@ -61,17 +61,11 @@ class Shelf:
         items = [
             f'<li class="vf-post"><time datetime="{post.meta.date}">{post.meta.date}</time>'
             f'<a href="{page.href(post.staged)}">{html.escape(plain_title(page, post))}</a>'
-            f"{'' if post.state == 'published' else _chip(post.state, page.lang)}"
+            f"{'' if post.state == 'published' else chip(post.state, page.lang)}"
             f"<p>{html.escape(plain_description(page, post))}</p></li>"
             for post in shown
         ]
         return f'<ul class="vf-posts">{"".join(items)}</ul>' if items else say("none_yet", page.lang)
-
-
-def _chip(state: str, lang: str) -> str:
-    """What is published is shown in the colour of what is fresh."""
-    colour = {"published": "fresh", "draft": "stale", "scheduled": "planned"}.get(state, state)
-    return f'<span class="vf-state vf-{colour}">{say(state, lang)}</span>'
 
 
 def _projects(page: Page, block: Block) -> str:
@@ -92,10 +86,12 @@ def _demos(page: Page, block: Block) -> str:
         state, title = demo_state(page, demo), html.escape(demo.title[page.lang])
         ready = demo.recorded is not None
         shown = f'<a href="{page.href(f"demos/{slug}.md")}">{title}</a>' if ready else title
+        rungs = "".join(f"<li>{name}</li>" for name in rung_names(page, slug, demo))
         items.append(
             f'<li class="vf-demo-tile" data-state="{"ready" if ready else "planned"}">'
             f'<h3 class="vf-demo-title">{shown}</h3><p>{html.escape(demo.summary[page.lang])}</p>'
-            f"{_chip('published' if state == 'fresh' else state, page.lang)}</li>"
+            + (f'<ul class="vf-tile-rungs">{rungs}</ul>' if rungs else "")
+            + f"{chip('published' if state == 'fresh' else state, page.lang)}</li>"
         )
     return f'<ul class="vf-demos">{"".join(items)}</ul>'
 

@@ -57,7 +57,12 @@ def on_config(config: Any) -> Any:
 
 
 def on_post_build(config: Any) -> None:
-    """Keep what was converted for the next build."""
+    """Put the weights of the browser rungs beside the first language's pages; keep what was converted."""
+    from verifolio.browser import link_served
+    from verifolio.portfolio import LANGS
+
+    if Path(config.docs_dir).name == LANGS[0]:
+        link_served(Path(config.config_file_path).parent, Path(config.site_dir))
     if not os.environ.get("VERIFOLIO_STAGED"):
         from verifolio import speedups
 

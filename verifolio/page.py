@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence
 from verifolio.expressions import Quantity, Ref
+from verifolio.portfolio import LANGS
 
 if TYPE_CHECKING:
     from verifolio.site import Site
@@ -42,6 +43,12 @@ class Page:
         path, hash_mark, anchor = target.partition("#")
         here = _url(self.path)
         return posixpath.relpath(_url(path) or ".", here or ".") + "/" + hash_mark + anchor
+
+    def site_root(self, *, own: bool = False) -> str:
+        """From this page up to the root of the whole site, or of its language: `../../` or `./`."""
+        url = _url(self.path)
+        depth = (url.count("/") + 1 if url else 0) + (self.lang != LANGS[0] and not own)
+        return "../" * depth or "./"
 
     def receipt(self, ref: Ref) -> str:
         """The staged path of a receipt's line."""

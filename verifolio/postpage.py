@@ -47,7 +47,7 @@ def render_post(
 def reading_minutes(text: str) -> int:
     """Minutes to read the prose: 400 Han characters or 230 words a minute; code and blocks left out."""
     prose = re.sub(
-        r"^(```|~~~).*?^\1|^:::.*?^:::\s*$|\{\{.*?\}\}|<[^>]*>", " ", text, flags=re.DOTALL | re.MULTILINE
+        r"^(```|~~~).*?^\1|^:::[^\n]*:::[ \t]*$|^:::.*?^:::\s*$|\{\{.*?\}\}|<[^>]*>", " ", text, flags=re.DOTALL | re.MULTILINE
     )
     han = len(re.findall(r"[\u3400-\u9fff]", prose))
     words = len(re.findall(r"[A-Za-z0-9][\w'’-]*", prose))

@@ -45,11 +45,23 @@ class FrontMatter(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     reading: list[Reading] = []
 
 
+class Promise(msgspec.Struct, forbid_unknown_fields=True):
+    """What a week promised, and the evidence by which it is judged."""
+
+    what: Words
+    results: list[str] = []
+    demo: str = ""
+    post: str = ""
+    page: str = ""
+    note: Words = {}
+
+
 class Week(msgspec.Struct, forbid_unknown_fields=True):
     """A week of the road map, in blog/weeks.yml."""
 
     week: int
     title: Words
+    promises: list[Promise] = []
 
 
 @dataclass(frozen=True)
@@ -157,8 +169,11 @@ def read_weeks(root: Path) -> list[Week]:
     except msgspec.ValidationError as error:
         raise AuthorError(str(error), path="blog/weeks.yml") from None
     for week in weeks:
-        if missing := missing_languages(week.title):
-            raise AuthorError(f"week {week.week}: title: no words in {missing}", path="blog/weeks.yml")
+        named = [("title", week.title), *(("promise", one.what) for one in week.promises)]
+        named += [("note", one.note) for one in week.promises if one.note]
+        for what, words in named:
+            if missing := missing_languages(words):
+                raise AuthorError(f"week {week.week}: {what}: no words in {missing}", path="blog/weeks.yml")
     return weeks
 
 

@@ -17,6 +17,7 @@ _LANGUAGES = {
     ".yaml": "yaml",
     ".sh": "bash",
     ".toml": "toml",
+    ".patch": "diff",
 }
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from verifolio.busy import alone_with
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.files import sha256_of, write_atomic
 from verifolio.fingerprint import fingerprint_of
@@ -199,6 +200,11 @@ class Run:
 
 def execute(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISHED) -> Result:
     """Run an experiment's function, then publish products, derived files and, last, the result."""
+    with alone_with(experiment, profile):
+        return _execute(portfolio, experiment, profile)
+
+
+def _execute(portfolio: Portfolio, experiment: Experiment, profile: str) -> Result:
     fingerprint = fingerprint_of(portfolio, experiment, profile)
     run = Run(portfolio, experiment, profile)
     module, _, function = experiment.entry.run.partition(":")
@@ -239,6 +245,11 @@ def execute(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISH
 
 def derive(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISHED) -> dict[str, bool]:
     """Make an experiment's derived files again; says of each whether its bytes equal the receipt's."""
+    with alone_with(experiment, profile):
+        return _derive(portfolio, experiment, profile)
+
+
+def _derive(portfolio: Portfolio, experiment: Experiment, profile: str) -> dict[str, bool]:
     path = experiment.result_path(profile)
     result = read_result(path, shown=portfolio.shown(path))
     run = Run(portfolio, experiment, profile)

@@ -12,6 +12,7 @@ import click
 from verifolio.errors import AuthorError
 from verifolio.freshness import Freshness, check_freshness
 from verifolio.portfolio import read_portfolio
+from verifolio.runtimes import install_runtimes
 from verifolio.units import format_value
 
 
@@ -21,6 +22,7 @@ def make_site(root: Path, *, run: bool = True, drafts: bool = False) -> None:
     if run:
         run_stale(root)
         derive_missing(root)
+        install_runtimes(root)
     from verifolio.build import build_site
 
     report = build_site(root, strict=True, drafts=drafts)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from verifolio.bind import bind_text
+from verifolio.browser import Rung, place_served
 from verifolio.cards import render_cards
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError, Fault
@@ -20,7 +21,7 @@ from verifolio.evidence import Evidence, gather_evidence
 from verifolio.files import write_error, write_if_changed
 from verifolio.handwritten import find_handwritten
 from verifolio.history import History, read_history
-from verifolio.ladder import render_demo_page
+from verifolio.ladder import ISOLATE, render_demo_page, rung_of
 from verifolio.listings import Shelf, render_project
 from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
@@ -49,6 +50,7 @@ class _Draft:
         default_factory=dict
     )  # drafts and scheduled posts: not written
     copies: dict[str, Path] = field(default_factory=dict)
+    rungs: list[Rung] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)  # staged page -> the author's file
     placed: set[Fault] = field(default_factory=set)
 
@@ -75,6 +77,7 @@ def stage(
         _show_faults(draft, report.faults)
         if draft.lang in langs:
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
+    place_served(root, composed[0].rungs)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -202,10 +205,25 @@ def _stage_generated(
     try:
         shown = {slug: demo for slug, demo in read_demos(evidence.portfolio.root).items() if demo.recorded}
         for slug, demo in shown.items():
-            add(f"demos/{slug}/demo.yml", f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
+            source = f"demos/{slug}/demo.yml"
+            add(source, f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
+            if f"demos/{slug}.md" in draft.pages:
+                rung = rung_of(Page(source, "", draft.lang, evidence.for_page(), site), slug, demo)
+                _collect_rung(draft, slug, rung, threads=bool(demo.browser and demo.browser.threads))
     except AuthorError as error:
         faults += error.faults
     return faults
+
+
+def _collect_rung(draft: _Draft, slug: str, rung: Rung | None, *, threads: bool) -> None:
+    """The demo's own modules, once for both languages; the service worker beside each of its pages."""
+    if rung is None or rung.missing:
+        return
+    draft.rungs.append(rung)
+    if draft.lang == LANGS[0]:
+        draft.copies |= rung.code
+    if threads:
+        draft.copies[f"demos/{slug}/{ISOLATE}"] = Path(__file__).with_name(ISOLATE)
 
 
 def _collect_assets(root: Path, draft: _Draft) -> None:

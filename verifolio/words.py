@@ -19,6 +19,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "broken": ("损坏", "broken"),
     "planned": ("计划中", "planned"),
     "published": ("已发布", "published"),
+    "in_progress": ("进行中", "in progress"),
+    "open_page": ("打开页面", "Open the page"),
     "draft": ("草稿", "draft"),
     "scheduled": ("定时发布", "scheduled"),
     "data": ("数据表", "Data as a table"),
@@ -85,10 +87,33 @@ WORDS: dict[str, tuple[str, str]] = {
         "打开由本机 make serve 启动的 Gradio，不下载任何东西。",
         "Opens the Gradio app that make serve starts on this machine; nothing is downloaded.",
     ),
-    "live_back": ("回到已录制的输出", "Back to the recorded outputs"),
     "live_later": (
-        "浏览器内运行与在线 Space 将在后续文章中加入；本地可用 make serve 打开现场演示。",
-        "Running in your browser and a live Space come with a later post; make serve opens the live app locally.",
+        "还没有发布在线版；在自己的机器上，make serve 会打开它。",
+        "Not published yet; on your own machine, make serve opens it.",
+    ),
+    "live_open": ("打开在线演示", "Open the live demo"),
+    "live_note": ("由 {} 运行；输入会发送到那里。", "Run by {}; what you type is sent there."),
+    "rungs": ("运行方式", "Ways to run it"),
+    "rung_recorded": ("已录制", "Recorded"),
+    "rung_browser": ("在浏览器里", "In your browser"),
+    "rung_live": ("在线", "Live"),
+    "recorded_here": ("就在上面，不需要脚本。", "Above; no script needed."),
+    "browser_run": ("在这里运行（{}）", "Run it here ({})"),
+    "browser_note": (
+        "点击后从本站下载 {}，只下载一次；输入的内容不会离开这台设备。",
+        "{} come from this site after a click, once; what you type stays on this device.",
+    ),
+    "browser_later": (
+        "需要时再下载 {}，用于生成回答。",
+        "A further {} come only if you ask for a generated answer.",
+    ),
+    "browser_no_weights": (
+        "这次构建时本机没有权重文件，所以这里不能运行；verifolio site 会生成它们。",
+        "This build had no weights at hand, so it cannot run here; verifolio site makes them.",
+    ),
+    "browser_no_runtime": (
+        "这次构建时没有 npm，所以这里不能运行；装好 Node.js 后再运行 verifolio site 即可。",
+        "This build had no npm, so it cannot run here; with Node.js installed, verifolio site adds it.",
     ),
     "confidence": ("置信度", "confidence"),
     "effects": ("删去该词后，预测类别的 logit 变化", "change of the predicted logit when the word is left out"),
@@ -101,6 +126,63 @@ WORDS: dict[str, tuple[str, str]] = {
     "source_code": ("源代码", "Source code"),
     "not_applicable": ("—", "—"),
     "fault": ("需要修正", "To mend"),
+    # What the script says: each `js_…` reaches the page in its language.
+    "js_cancel": ("取消", "Cancel"),
+    "js_back": ("回到已录制的输出", "Back to the recorded outputs"),
+    "js_retry": ("再试一次", "Try again"),
+    "js_failed": ("没有成功；录下的输出仍在上面。", "That did not work; the recorded outputs are still above."),
+    "js_loading": ("正在下载模型……", "Downloading the model …"),
+    "js_starting": ("正在启动模型……", "Starting the model …"),
+    "js_ready": ("模型已在这台设备上运行。", "The model runs on this device now."),
+    "js_working": ("正在计算……", "Working …"),
+    "js_stop": ("停止", "Stop"),
+    "js_output": ("输出", "Output"),
+    "js_examples": ("从录制的输入里选", "Take a recorded input"),
+    "js_confidence": ("置信度", "confidence"),
+    "js_memory": (
+        "这个模型约需 {} GB 内存，这台设备可能不够，页面也许会被系统关掉。",
+        "The model needs about {} GB of memory; this device may have less, and the page might be closed.",
+    ),
+    "js_anyway": ("仍然继续", "Go on anyway"),
+    "js_too_old": (
+        "这个浏览器太旧，跑不了模型；录下的输出仍在上面。",
+        "This browser is too old to run the model; the recorded outputs are still above.",
+    ),
+    "js_damaged": (
+        "下载的文件与收据上的哈希不符，没有使用它。请再试一次。",
+        "What came does not match the hash in its receipt, so it is not used. Please try again.",
+    ),
+    "js_http": (
+        "服务器没有给出模型文件（HTTP {}）；录下的输出仍在上面。",
+        "The server did not give the model's file (HTTP {}); the recorded outputs are still above.",
+    ),
+    "js_network": (
+        "下载中断了。已下载的部分会保留，再试时接着下载。",
+        "The download broke off. What has come is kept; another try goes on from there.",
+    ),
+    "js_threads": ("多线程", "Several threads"),
+    "js_threads_note": (
+        "更快。会为这一页装上一个 Service Worker 并重新载入；取消勾选即卸载。",
+        "Faster. Adds a service worker to this page alone and loads it again; unticking removes it.",
+    ),
+    "js_live_opening": ("正在连接 {}……", "Connecting to {} …"),
+    "js_live_open": (
+        "演示已打开，输入只发往上面这个地址。",
+        "The demo is open; what you type goes only to the address above.",
+    ),
+    "js_live_slow": (
+        "演示很久没有载入完。可以用上面的地址单独打开，或回到录下的输出。",
+        "The demo takes long to load. Open the address above by itself, or go back to the recorded outputs.",
+    ),
+    "js_live_waking": ("{} 在休眠，正在唤醒，可能要一两分钟……", "{} is asleep and being woken; this takes a minute or two …"),
+    "js_live_asleep": ("还没有醒来", "still asleep"),
+    "js_live_paused": ("被所有者暂停了", "paused by its owner"),
+    "js_live_broken": ("出错停下了", "stopped by an error"),
+    "js_live_gone": ("不存在或不公开", "not there or not public"),
+    "js_live_unreachable": ("没有回应", "does not answer"),
+    "js_live_garbage": ("回应无法识别", "answers something unintelligible"),
+    "js_stop_mark": ("。", ". "),
+    "js_live_rest": ("录下的输出仍在上面。", "The recorded outputs are still above."),
 }  # fmt: skip
 
 
@@ -108,3 +190,8 @@ def say(key: str, lang: str, *values: object) -> str:
     """The words of `key` in `lang`, with `values` put in."""
     zh, en = WORDS[key]
     return (zh if lang == "zh" else en).format(*values)
+
+
+def script_words(lang: str) -> dict[str, str]:
+    """What the page's script says, in `lang`, with its own places (`{}`) still open."""
+    return {key[3:]: words[lang != "zh"] for key, words in WORDS.items() if key.startswith("js_")}

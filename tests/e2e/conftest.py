@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from looking import Visit, visit_pages
 from reading import BuiltSite
-from repository import copy_repository, verifolio
+from repository import bring_rungs, copy_repository, verifolio
 
 from verifolio.build import only_builder
 
@@ -45,6 +46,7 @@ def root(shared: Path) -> Path:
     with only_builder(shared):
         if not root.exists():
             copy_repository(root)
+            bring_rungs(root)
         done = verifolio(root, "site", "--no-run", SITE_URL=SITE_URL)
     assert done.returncode == 0, f"this repository's own site does not build:\n{done.stderr}"
     return root
@@ -53,6 +55,9 @@ def root(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def site(root: Path) -> BuiltSite:
     return BuiltSite(root / "build" / "site", SITE_URL)
+
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -67,6 +72,23 @@ class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         inside = path.startswith(FOLDER)
         return super().translate_path("/" + path.removeprefix(FOLDER) if inside else "/outside-of-the-site")
+
+    def do_GET(self) -> None:
+        """As static hosts do, also a part of a file."""
+        path, found = Path(self.translate_path(self.path)), _RANGE.fullmatch(self.headers.get("Range", ""))
+        if not found or not path.is_file():
+            super().do_GET()
+            return
+        size = path.stat().st_size
+        first, last = int(found[1]), min(int(found[2]), size - 1)
+        self.send_response(206)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        with path.open("rb") as stream:
+            stream.seek(first)
+            self.wfile.write(stream.read(last - first + 1))
 
     def end_headers(self) -> None:
         for name, value in self.more_headers.items():
@@ -124,7 +146,8 @@ def visits(
 ) -> Callable[[str], list[Visit]]:
     """`visits("phone" | "desk")`: what was seen on every page, looked at once by one worker.
 
-    The phone is 360 px wide and light; the desk is 1280 px wide, dark, and under a strict policy.
+    The phone is 360 px wide, light, and axe looks on; the desk is 1280 px wide, dark, and under a
+    strict policy.
     """
 
     def get(device: str) -> list[Visit]:
@@ -136,7 +159,8 @@ def visits(
                 if device == "desk":
                     options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"}
                     headers = {"Content-Security-Policy": CSP}
-                seen = visit_pages(browser, publish(headers), [page.url for page in site.pages], options)
+                urls = [page.url for page in site.pages]
+                seen = visit_pages(browser, publish(headers), urls, options, axe=device == "phone")
                 notes.write_text(json.dumps(seen), encoding="utf-8")
         return [Visit(**one) for one in json.loads(notes.read_text(encoding="utf-8"))]
 

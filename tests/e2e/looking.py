@@ -7,6 +7,11 @@ from typing import Any
 
 TABS = 6
 
+# What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes as
+# long for it as for everything else together, so it does that on one page of each kind only.
+AXE = {"resultTypes": ["violations"]}
+AXE_WITHOUT_CONTRAST = {**AXE, "rules": {"color-contrast": {"enabled": False}}}
+
 # The contrast that WCAG asks for, from the colours that are really there: text over all the
 # translucent backgrounds below it. SVG text has a fill instead of a colour.
 MEASURE = """() => {
@@ -100,15 +105,26 @@ class Visit:
     texts: list[dict[str, Any]]
     nameless: list[str]
     missing: list[str]
+    axe: list[str]  # rules that are broken, and where
 
 
-def visit_pages(browser: Any, address: str, urls: list[str], options: dict[str, Any]) -> list[dict[str, Any]]:
+def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
+    """What axe-core finds wrong on an open page: rule, element, reason."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def visit_pages(
+    browser: Any, address: str, urls: list[str], options: dict[str, Any], *, axe: bool
+) -> list[dict[str, Any]]:
     """Open every page at `address` and note what happens; some at a time, for each is mostly waiting."""
     context = browser.new_context(**options)
     seen = []
     for at in range(0, len(urls), TABS):
         opened = [_open(context, address, url) for url in urls[at : at + TABS]]
-        seen += [_look(context, page, notes) for page, notes in opened]
+        seen += [_look(context, page, notes, axe=axe) for page, notes in opened]
     context.close()
     return seen
 
@@ -137,9 +153,10 @@ def _open(context: Any, address: str, url: str) -> tuple[Any, dict[str, Any]]:
     return page, {"url": url, "requests": requests, "said": said, "failed": failed}
 
 
-def _look(context: Any, page: Any, notes: dict[str, Any]) -> dict[str, Any]:
+def _look(context: Any, page: Any, notes: dict[str, Any], *, axe: bool) -> dict[str, Any]:
     page.wait_for_load_state("networkidle")
     found = page.evaluate(MEASURE)
     cookies = [cookie["name"] for cookie in context.cookies()]
+    wrong = faults_by_axe(page, AXE_WITHOUT_CONTRAST) if axe else []
     page.close()
-    return {**notes, "cookies": cookies, **found}
+    return {**notes, "cookies": cookies, "axe": wrong, **found}

@@ -28,6 +28,39 @@ def copy_repository(target: Path) -> None:
             shutil.copy2(REPOSITORY / name, target / name)
 
 
+def make_rungs() -> None:
+    """What demos need in the browser and git does not hold, made once in this work tree: derived weights, npm's runtimes."""
+    from verifolio.demos import read_demos
+    from verifolio.portfolio import read_portfolio
+    from verifolio.record import lacks_derived
+    from verifolio.results import read_result
+    from verifolio.runtimes import install_runtimes
+
+    portfolio = read_portfolio(REPOSITORY)
+    rungs = [demo.browser for demo in read_demos(REPOSITORY).values() if demo.browser]
+    names = {name for rung in rungs for group in (rung, rung.later) if group for name in group.weights}
+    for experiment in map(portfolio.experiment, sorted(names)):
+        if lacks_derived(experiment, read_result(experiment.result_path())):
+            done = verifolio(REPOSITORY, "derive", experiment.name)
+            assert done.returncode == 0, done.stderr
+    installed = install_runtimes(REPOSITORY)
+    assert installed or os.environ.get("CI", "").lower() != "true", (
+        "CI needs npm: the browser rungs are tested"
+    )
+
+
+def bring_rungs(root: Path) -> None:
+    """The same in a copy of the work tree."""
+    from verifolio.build import only_builder
+
+    with only_builder(REPOSITORY / "build" / "work"):  # one worker at a time
+        make_rungs()
+    (root / "build").mkdir(exist_ok=True)
+    for name in ("node_modules", "build/derived"):
+        if (REPOSITORY / name).is_dir():
+            (root / name).symlink_to(REPOSITORY / name)
+
+
 def verifolio(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, with a copy as the working folder."""
     return subprocess.run(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from looking import MEASURE, Visit
+from looking import AXE, AXE_WITHOUT_CONTRAST, MEASURE, Visit, faults_by_axe
 from reading import BuiltSite
 
 Visits = Callable[[str], list[Visit]]
@@ -82,16 +83,48 @@ def test_all_that_is_operated_has_a_name(visits: Visits, device: str) -> None:
     assert {visit.url: visit.nameless for visit in visits(device) if visit.nameless} == {}
 
 
-def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite) -> None:
-    @cache
-    def weight(path: str) -> int:
-        file = site.file_of(urljoin(site.address, path)) or site.folder / "404.html"
-        data = file.read_bytes()
-        return min(len(data), len(gzip.compress(data, 6)))
+def test_axe_finds_nothing_on_any_page(visits: Visits) -> None:
+    assert {visit.url: visit.axe for visit in visits("phone") if visit.axe} == {}
 
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_each_kind_of_page_at_a_desk(
+    new_page: Callable[..., Any], site: BuiltSite, address: str, scheme: str
+) -> None:
+    """One page of each kind, contrast included; each kind is one folder of the site."""
+    kinds: dict[str, str] = {}
+    for page in site.pages:
+        parts = page.url.split("/")
+        kinds[f"{page.lang} {'/'.join(parts[:-2])} {len(parts)}"] = page.url
+    found = {}
+    for url in kinds.values():
+        page = new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+        page.goto(address + url, wait_until="networkidle")
+        found[url] = faults_by_axe(page, AXE)
+        page.close()
+    assert {url: wrong for url, wrong in found.items() if wrong} == {}
+
+
+def test_axe_would_find_a_fault(new_page: Callable[..., Any]) -> None:
+    page = new_page()
+    page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main>")
+    assert [fault.partition(":")[0] for fault in faults_by_axe(page, AXE_WITHOUT_CONTRAST)] == ["button-name"]
+
+
+@cache
+def weight(file: Path) -> int:
+    """Bytes of a file as a server that compresses sends it."""
+    data = file.read_bytes()
+    return min(len(data), len(gzip.compress(data, 6)))
+
+
+def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite) -> None:
     heavy = {}
     for visit in visits("phone"):
-        parts = {path: weight(path) for path in {urlsplit(address).path for address in visit.requests}}
+        asked = {urljoin(site.address, urlsplit(address).path) for address in visit.requests}
+        files = {site.file_of(address) for address in asked}
+        parts = {str(file.relative_to(site.folder)): weight(file) for file in files if file}
+        assert parts, visit.url
         if sum(parts.values()) > 200_000:
             heavy[visit.url] = (sum(parts.values()), sorted(parts.items(), key=lambda one: -one[1])[:6])
     assert heavy == {}

@@ -74,6 +74,55 @@ def test_search_opens_and_closes_by_keyboard(new_page: Callable[..., Any], addre
     page.wait_for_function("!document.querySelector('#__search').checked")
 
 
+def asked_for_index(page: Any) -> list[str]:
+    """Requests for the index, from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "search_index" in request.url else None)
+    return asked
+
+
+def test_the_index_is_fetched_only_when_somebody_searches(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    asked = asked_for_index(page)
+    page.goto(address + "en/", wait_until="networkidle")
+    page.wait_for_timeout(500)
+    assert asked == []
+    assert search(page, "receipt")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("key", ["/", "s"])
+def test_a_key_opens_the_search(new_page: Callable[..., Any], address: str, key: str) -> None:
+    page = new_page()
+    page.goto(address + "en/", wait_until="networkidle")
+    page.keyboard.press(key)
+    page.keyboard.type("receipt", delay=10)
+    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    assert page.locator("[data-md-component=search-query]").input_value() == "receipt"
+
+
+def test_a_link_to_a_search_shows_what_it_finds(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    page.goto(address + "en/?q=receipt")
+    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+
+
+def test_a_result_marks_the_word_on_its_page(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    page.goto(address + "en/")
+    found = next(url for url in search(page, "receipt") if "h=receipt" in url.lower())
+    page.goto(found)
+    page.locator("article mark").first.wait_for(timeout=15_000)
+
+
+def test_closing_the_search_gives_the_focus_back(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    page.goto(address + "en/")
+    page.locator(".vf-search-open").click()
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.matches('.vf-search-open')")
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_cards_and_recorded_outputs_are_not_in_the_index(site: BuiltSite, lang: str) -> None:
     prefix = "en/" if lang == "en" else ""

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from repository import REPOSITORY, copy_repository, verifolio
+from repository import bring_rungs, copy_repository
 
 pytestmark = pytest.mark.xdist_group("serve")  # one worker, so that one preview serves all
 SECONDS = 1000
@@ -59,8 +59,7 @@ def author(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aut
     copy = tmp_path_factory.mktemp("serve") / "portfolio"
     copy_repository(copy)
     shutil.copytree(root / "build" / "cache", copy / "build" / "cache")  # charts are drawn there
-    if (REPOSITORY / "build" / "derived").is_dir():
-        shutil.copytree(REPOSITORY / "build" / "derived", copy / "build" / "derived")
+    bring_rungs(copy)
     log, port = copy / "build" / "serve.log", free_port()
     with log.open("w") as stream:
         process = subprocess.Popen(
@@ -137,12 +136,6 @@ def test_an_unknown_key_shows_where_it_stands(author: Author, reader: Any) -> No
 
 
 def test_local_demo_answers_in_the_page(author: Author, new_page: Callable[..., Any]) -> None:
-    derived = author.root / "build" / "derived" / "sentiment"
-    if not (derived / "classifier.onnx").exists():
-        if os.environ.get("CI", "").lower() != "true":
-            pytest.skip("no exported classifier here: `verifolio derive` makes it")
-        done = verifolio(author.root, "derive", "sentiment.export")
-        assert done.returncode == 0, done.stderr
     page = new_page(viewport={"width": 1280, "height": 900})
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -178,7 +171,7 @@ def test_a_demo_that_does_not_answer_says_so_in_its_frame(
     live = page.locator("a.vf-demo-live")
     page.route(f"{live.get_attribute('href')}**", lambda route: route.abort())
     live.click()
-    page.get_by_text("The demo does not answer").wait_for()
+    page.get_by_role("status").get_by_text("does not answer").wait_for()
     assert page.locator(".vf-demo-recorded").is_visible()
     assert page.locator(".vf-demo iframe").count() == 0
 
@@ -187,7 +180,7 @@ def test_the_built_site_has_no_local_demo(root: Path) -> None:
     """Its address is this machine's: it belongs to the preview alone."""
     pages = list((root / "build" / "site").rglob("demos/classifier/index.html"))
     assert len(pages) == 2
-    assert not [page for page in pages if "vf-demo-live" in page.read_text("utf-8")]
+    assert not [page for page in pages if "127.0.0.1" in page.read_text("utf-8").partition("<body")[2]]
 
 
 def answers(url: str) -> bool:

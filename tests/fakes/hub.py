@@ -9,8 +9,9 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -34,10 +35,21 @@ class Hub(ThreadingHTTPServer):
         self.app_host = ""
         self.deployed = 0
         self.versions = ["5.49.0", "6.20.0"]
+        self.connections: list[socket.socket] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    def process_request(self, request, client_address) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        """End all connections: a client that keeps one alive would meet this hub on another's port."""
+        for one in self.connections:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def count(self, start: str) -> int:
         return sum(one.startswith(start) for one in self.asked)
@@ -218,4 +230,5 @@ def running_hub():
     finally:
         hub.shutdown()
         hub.server_close()
+        hub.hang_up()
         thread.join()

@@ -7,6 +7,7 @@ asked for at the end.
 from __future__ import annotations
 
 import glob
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,16 +79,17 @@ class Studio:
                 client.update_repo_settings(self.repo_id, "studio", **version)
             if names := plan.paths("add", "change"):
                 self.tracker.parent.mkdir(parents=True, exist_ok=True)
-                client.upload_folder(
-                    self.repo_id,
-                    "studio",
-                    folder_path=folder,
-                    allow_patterns=[glob.escape(name) for name in names],
-                    commit_message=f"{len(names)} files, by verifolio publish",
-                    use_cache=True,
-                    tracker_path=self.tracker,
-                    disable_tqdm=True,
-                )
+                with _causes_told():
+                    client.upload_folder(
+                        self.repo_id,
+                        "studio",
+                        folder_path=folder,
+                        allow_patterns=[glob.escape(name) for name in names],
+                        commit_message=f"{len(names)} files, by verifolio publish",
+                        use_cache=True,
+                        tracker_path=self.tracker,
+                        disable_tqdm=True,
+                    )
             if stale := plan.paths("remove"):
                 client.delete_files(
                     self.repo_id, "studio", stale, commit_message="Stale files, by verifolio publish"
@@ -172,6 +174,26 @@ def api() -> Any:
 def signed_in() -> bool:
     """Whether the client has a token at all."""
     return bool(api()._config.token)
+
+
+class _causes_told(logging.Handler):
+    """The client says only how many files failed; why stands in its log, so the log is listened to."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.cause: Exception | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = [one for one in record.args or () if isinstance(one, Exception)]
+        self.cause = told[-1] if told else self.cause
+
+    def __enter__(self) -> None:
+        logging.getLogger("modelscope_hub.upload").addHandler(self)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        logging.getLogger("modelscope_hub.upload").removeHandler(self)
+        if isinstance(error, Exception) and self.cause is not None:
+            raise self.cause from error
 
 
 class _explained:

@@ -19,7 +19,9 @@ from verifolio.publish.folder import Content, replace_folder
 
 _ATTRIBUTE = re.compile(r"""(?P<name>[a-zA-Z-]+)=(?P<quote>["'])(?P<value>[^"']*)(?P=quote)""")
 _CSS = re.compile(r"""url\(\s*["']?([^"')]+)""")
-_LITERAL = re.compile(r"""["'`]([\w./-]+\.(?:js|mjs|css|json|wasm|onnx|gguf|bin|txt|svg|png|woff2))["'`]""")
+_LITERAL = re.compile(
+    r"""["'`]([\w./-]+\.(?:js|mjs|css|json|wasm|onnx|gguf|bin|gz|txt|svg|png|woff2))["'`]"""
+)
 _TEXT = (".html", ".css", ".js", ".mjs", ".json")
 
 

@@ -1,81 +1,147 @@
-// A demo's live rung: the same place and size as the recorded outputs, opened by a click and left by
-// another. Nothing is asked of the demo's server before the click. Without this file the button is
-// a link to the app.
-(() => {
-  const WORDS = {
-    zh: {
-      opening: "正在连接演示……",
-      open: "演示已打开，输入只发往上面这个地址。",
-      failed: "演示没有回应。它可能没有启动；录下的输出仍在这里。",
-    },
-    en: {
-      opening: "Connecting to the demo …",
-      open: "The demo is open; what you type goes only to the address above.",
-      failed: "The demo does not answer. It may not be running; the recorded outputs are still here.",
-    },
+// <vf-demo>: one demo on its ladder. Its recorded outputs stand in the HTML; what runs in this browser and what runs
+// live come after a click, in the same place, with a way back. Nothing is fetched before the click; the recorded
+// outputs stay until a rung is ready, and come back when it fails. Without this file the page still reads.
+const RUNGS = { browser: "./demo-browser.js", live: "./demo-live.js" }
+const AGAIN = "vf-demo-again" // which demo opens itself after a reload that it asked for
+
+export class Failure extends Error {} // its message is for the reader
+
+export function make(tag, attributes = {}, ...inside) {
+  const node = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in node && name !== "list") node[name] = value
+    else node.setAttribute(name, value)
   }
-  const words = WORDS[document.documentElement.lang.slice(0, 2)] || WORDS.en
-  const PATIENCE_MS = 8000
+  node.append(...inside)
+  return node
+}
 
-  function scheme() {
-    const chosen = document.documentElement.dataset.scheme
-    return chosen || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")
+class Demo extends HTMLElement {
+  connectedCallback() {
+    const told = this.querySelector("script[type='application/json']")
+    if (this.data || !told) return
+    this.data = JSON.parse(told.textContent)
+    this.words = this.data.words
+    this.recorded = this.querySelector(".vf-demo-recorded")
+    this.status = this.querySelector(".vf-demo-status")
+    this.buttons = Object.fromEntries(Object.keys(RUNGS).map(rung => [rung, this.querySelector(`.vf-demo-${rung}`)]))
+    this.labels = {}
+    for (const [rung, button] of Object.entries(this.buttons)) {
+      if (!button) continue
+      this.labels[rung] = button.textContent
+      button.addEventListener("click", event => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return
+        event.preventDefault()
+        if (this.rung === rung) this.back()
+        else this.climb(rung)
+      })
+    }
+    if (remembered() === this.data.slug && this.buttons.browser) this.climb("browser")
   }
 
-  document.querySelectorAll(".vf-demo").forEach(demo => {
-    const button = demo.querySelector(".vf-demo-live")
-    const recorded = demo.querySelector(".vf-demo-recorded")
-    if (!button || !recorded) return
-    const label = button.textContent
-    const say = demo.querySelector(".vf-demo-rungs p")
-    const note = say?.textContent
-    say?.setAttribute("role", "status")
-    const tell = text => { if (say) say.textContent = text }
-    let stage = null
-    let opening = false
+  disconnectedCallback() {
+    if (this.rung) this.back()
+  }
 
-    function leave() {
-      stage.remove()
-      stage = null
-      recorded.hidden = false
-      button.textContent = label
-      tell(note)
+  async climb(rung) {
+    if (this.rung) this.back()
+    this.rung = rung
+    this.work = new AbortController()
+    const { signal } = this.work
+    this.setAttribute("aria-busy", "true")
+    this.buttons[rung].textContent = this.words.cancel
+    try {
+      const { open } = await import(RUNGS[rung])
+      const close = await open(this, signal)
+      if (signal.aborted) return close?.()
+      this.close = close
+      this.buttons[rung].textContent = this.words.back
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof Failure)) console.error(error)
+      this.back(error instanceof Failure ? error.message : `${this.words.failed} (${error?.message || error})`, rung)
+    } finally {
+      if (!signal.aborted) this.removeAttribute("aria-busy")
     }
+  }
 
-    async function enter() {
-      tell(words.opening)
-      try {
-        // Opaque, but it fails when nobody listens; an iframe would not tell.
-        await fetch(button.href, { mode: "no-cors", signal: AbortSignal.timeout(PATIENCE_MS) })
-      } catch {
-        tell(words.failed)
-        return
-      }
-      const address = new URL(button.href)
-      address.searchParams.set("__theme", scheme())
-      stage = document.createElement("div")
-      stage.className = "vf-demo-stage"
-      const frame = document.createElement("iframe")
-      frame.src = address
-      frame.title = demo.querySelector(".vf-demo-title, h2, h3")?.textContent || label
-      frame.style.height = Math.max(recorded.offsetHeight, 560) + "px"
-      const where = document.createElement("p")
-      where.textContent = address.origin
-      stage.append(where, frame)
-      recorded.after(stage)
-      recorded.hidden = true
-      button.textContent = button.dataset.back || label
-      tell(words.open)
+  // Back to the recorded outputs; with `fault`, a word why, another try and the next rung.
+  back(fault = "", tried = "") {
+    const { rung } = this
+    const inside = this.contains(document.activeElement)
+    this.work.abort()
+    this.close?.()
+    this.stage?.remove()
+    this.rung = this.close = this.stage = undefined
+    this.removeAttribute("aria-busy")
+    this.recorded.hidden = false
+    this.buttons[rung].textContent = this.labels[rung]
+    this.tell(fault)
+    if (fault) {
+      const others = Object.keys(RUNGS).filter(name => name !== tried && this.buttons[name])
+      this.status.append(
+        this.button(this.words.retry, () => this.climb(tried)),
+        ...others.map(name => this.button(this.labels[name], () => this.climb(name)))
+      )
     }
+    if (inside) this.buttons[rung].focus({ preventScroll: true })
+  }
 
-    button.addEventListener("click", event => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return
-      event.preventDefault()
-      if (stage) leave()
-      else if (!opening) {
-        opening = true
-        enter().finally(() => { opening = false })
-      }
+  button(text, act) {
+    return make("button", { type: "button", className: "vf-button vf-quiet", textContent: text, onclick: act })
+  }
+
+  // One line about what happens, read out by screen readers; anything below it goes.
+  tell(text) {
+    this.status.replaceChildren(text)
+  }
+
+  // How far a download is: read out when it begins and ends, drawn in between.
+  progress(done, total) {
+    let bar = this.status.querySelector("progress")
+    if (!bar) {
+      bar = make("progress", { "aria-label": this.words.loading })
+      this.status.append(bar, make("span", { "aria-hidden": "true" }))
+    }
+    bar.max = total
+    bar.value = done
+    bar.nextSibling.textContent = `${megabytes(done)} / ${megabytes(total)}`
+  }
+
+  // A question before something large; resolves on yes.
+  ask(text, yes) {
+    this.tell(text)
+    return new Promise((resolve, reject) => {
+      this.status.append(this.button(yes, resolve))
+      this.work.signal.addEventListener("abort", () => reject(this.work.signal.reason))
     })
-  })
-})()
+  }
+
+  // The rung's own place, instead of the recorded outputs and no smaller than they.
+  show(...inside) {
+    this.stage = make("div", { className: "vf-demo-stage" }, ...inside)
+    this.stage.style.minHeight = `${this.recorded.offsetHeight}px`
+    this.recorded.after(this.stage)
+    this.recorded.hidden = true
+  }
+
+  // Load the page again and open the browser rung by itself: new headers hold from the next load on.
+  again() {
+    sessionStorage.setItem(AGAIN, this.data.slug)
+    location.reload()
+  }
+}
+
+export const megabytes = bytes => `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`
+
+function remembered() {
+  try {
+    const slug = sessionStorage.getItem(AGAIN)
+    sessionStorage.removeItem(AGAIN)
+    return slug
+  } catch {
+    return null // no storage here: nothing was asked for
+  }
+}
+
+customElements.define("vf-demo", Demo)

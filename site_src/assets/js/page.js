@@ -16,21 +16,40 @@
     } catch { /* a private window: the choice lasts as long as the page */ }
   })
 
-  // ---- the label that opens the search answers the keyboard like a button
-  document.querySelector(".vf-search-open")?.addEventListener("keydown", event => {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault()
-      event.currentTarget.click()
-    }
+  // ---- the button that opens the search; the cursor goes where one types, and back at the end
+  const query = document.querySelector("[data-md-component=search-query]")
+  const search = document.getElementById("__search")
+  const opener = document.querySelector(".vf-search-open")
+  opener?.addEventListener("click", () => { if (!search.checked) search.click() })
+  // The theme opens by /, s and f too, but a field that is out of sight takes no focus.
+  window.keyboard$?.subscribe(key => {
+    if (key.mode !== "global" || !["/", "s", "f"].includes(key.type)) return
+    opener?.click()
+    key.claim()
+  })
+  search?.addEventListener("change", () => {
+    if (search.checked) query?.focus()
+    else setTimeout(() => { if (document.activeElement === document.body) opener?.focus({ preventScroll: true }) })
   })
 
-  // ---- and puts the cursor where one types; the theme's search listens to keys alone, which
-  // misses pasted text and words that an input method puts in
-  const query = document.querySelector("[data-md-component=search-query]")
-  document.getElementById("__search")?.addEventListener("change", event => {
-    if (event.target.checked) query?.focus()
-  })
+  // ---- the theme's search listens to keys alone, which misses pasted text and words that an
+  // input method puts in
   query?.addEventListener("input", () => query.dispatchEvent(new KeyboardEvent("keyup")))
+
+  // ---- what scrolls sideways can be scrolled by keyboard; the theme's copy buttons are no landmarks
+  const content = document.getElementById("content")
+  function tend() {
+    content.querySelectorAll("nav.md-code__nav:not([role])").forEach(nav => nav.setAttribute("role", "none"))
+    content.querySelectorAll(".md-typeset__scrollwrap, pre").forEach(box => {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
+      else box.removeAttribute("tabindex")
+    })
+  }
+  if (content) {
+    new MutationObserver(tend).observe(content, { childList: true, subtree: true })
+    addEventListener("resize", tend, { passive: true })
+    tend()
+  }
 
   // ---- print: where each receipt is, and nothing folded but the solutions
   addEventListener("beforeprint", () => {

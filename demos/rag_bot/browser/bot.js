@@ -1,0 +1,60 @@
+// The shop assistant in the reader's browser: found by words and quoted with its source; put into a sentence by the small
+// model only when asked to, and only if that sentence holds no number that the quotations lack.
+import { Search, languageOf } from "./search.js"
+
+const SYSTEM = "Answer the customer's question in one short sentence. Use only the facts given."
+const NUMBER = /\d+(?:[.,]\d+)*/g
+const WORDS = {
+  zh: {
+    input: "向网店客服提问", find: "查资料", generate: "让模型作答",
+    quoted: "以下为资料原文摘录，未经改写：", refused: "抱歉，现有资料里没有找到这个问题的答案。请换个说法，或联系人工客服。",
+    english: "小模型不会中文，所以直接引用原文：", unsafe: "模型的句子里有资料没有的数字，因此改为引用原文：", said: "由小模型根据下列出处写成：", time: "用时",
+  },
+  en: {
+    input: "Ask the shop's assistant", find: "Search the documents", generate: "Let the model answer",
+    quoted: "Quoted from the documents, word for word:", refused: "Sorry, the documents do not say. Please put it another way, or ask a person of our service.",
+    english: "The small model knows no Chinese, so the documents are quoted:", unsafe: "The model's sentence held a number that the documents lack, so they are quoted:", said: "Written by the small model from these sources:", time: "time",
+  },
+}
+
+export async function open({ lang, files, threads }) {
+  const words = WORDS[lang]
+  const search = new Search(JSON.parse(await files.text("browser/index.json")))
+  let model = null
+
+  const quote = (pieces, note, started) => ({
+    note, text: pieces.map(([, text], at) => `${text} [${at + 1}]`).join("\n"),
+    sources: pieces.map(([at, text]) => {
+      const { document, place } = search.index.passages[at]
+      return { document, place: place[lang], quote: text }
+    }),
+    facts: [[words.time, `${(performance.now() - started).toFixed(0)} ms`]],
+  })
+
+  async function generated(question, pieces, signal, show, started) {
+    const quoted = quote(pieces, words.quoted, started)
+    if (languageOf(question + pieces.map(([, text]) => text).join("")) === "zh") return { ...quoted, note: words.english }
+    show(quoted) // something to read while the model comes
+    const { Llama } = await import("../../quantized/browser/llama.js")
+    model ||= await Llama.load(files, Math.min(4, threads))
+    const facts = pieces.map(([, text]) => `- ${text.replace(/<\|[^|>]*\|>/g, " ")}`).join("\n")
+    const messages = [{ role: "system", content: SYSTEM }, { role: "user", content: `Facts:\n${facts}\n\nQuestion: ${question.replace(/<\|[^|>]*\|>/g, " ")}` }]
+    const { text } = await model.answer(messages, { most: 48, signal })
+    const known = new Set(`${facts} ${question}`.match(NUMBER))
+    if (!text.trim() || (text.match(NUMBER) || []).some(one => !known.has(one))) return { ...quote(pieces, words.unsafe, started) }
+    const [first] = text.trim().split(/(?<=[.!?])\s/)
+    return { ...quote(pieces, words.said, started), text: `${first} ${pieces.map((_, at) => `[${at + 1}]`).join(" ")}` }
+  }
+
+  return {
+    input: { label: words.input, rows: 2 },
+    actions: [{ key: "quote", label: words.find }, { key: "generate", label: words.generate }],
+    async answer(question, { action, signal, show }) {
+      const started = performance.now()
+      const { answerable, pieces } = search.find(question)
+      if (!answerable || !pieces.length) return { text: words.refused }
+      return action === "generate" ? generated(question, pieces, signal, show, started) : quote(pieces, words.quoted, started)
+    },
+    close: () => model?.close(),
+  }
+}

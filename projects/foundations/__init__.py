@@ -1,0 +1,1 @@
+"""Week 1: the Transformer from scratch, tokenizers, decoding, platforms."""

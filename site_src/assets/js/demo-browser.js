@@ -1,0 +1,133 @@
+// The rung in this browser: files with progress, then a form around what the demo's module offers.
+//   open(host) → { input: {label, rows}, run: label, actions, settings, answer(text, {action, signal, show}), close() }
+// An answer is {label, score, text, note, sources: [{document, place, quote}], facts: [[name, value]]}.
+import { Failure, make } from "./demo.js"
+import { Files } from "./demo-files.js"
+
+export async function open(demo, signal) {
+  const { data, words } = demo
+  const { browser } = data
+  if (!globalThis.WebAssembly || !globalThis.DecompressionStream) throw new Failure(words.too_old)
+  await enoughMemory(demo, browser)
+  const total = browser.bytes
+  let done = 0
+  demo.tell(words.loading)
+  const heard = bytes => signal.aborted || demo.progress(Math.min(total, (done += bytes)), total)
+  heard(0)
+  const files = new Files({ ...browser.first, ...browser.later }, words, signal, heard)
+  const names = Object.keys(browser.first).filter(name => !/\.m?js$/.test(name))
+  for (const name of names) await files.blob(name) // kept by the browser: the module reads them again at no cost
+  demo.tell(words.starting)
+  const quiet = new Files(files.entries, words, signal, bytes => demo.onmore?.(bytes))
+  const { open: start } = await import(new URL(browser.module, document.baseURI))
+  const session = await start({
+    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text),
+    threads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1,
+  })
+  if (!signal.aborted) form(demo, session, signal, browser)
+  return () => session.close?.()
+}
+
+async function enoughMemory(demo, { memory }) {
+  const has = navigator.deviceMemory
+  const phone = has === undefined && matchMedia("(pointer: coarse) and (max-width: 600px)").matches
+  if (has < memory || (phone && memory > 0.5)) await demo.ask(demo.words.memory.replace("{}", memory), demo.words.anyway)
+}
+
+function form(demo, session, signal, browser) {
+  const { words } = demo
+  const id = `vf-demo-${demo.data.slug}-input`
+  const recorded = [...new Set(Array.from(demo.recorded.querySelectorAll(".vf-demo-input"), node => node.textContent))]
+  const input = make("textarea", { id, rows: session.input.rows || 3, value: recorded[0] || "", spellcheck: false })
+  const examples = make("select", { "aria-label": words.examples, onchange: () => { input.value = examples.value } },
+    ...recorded.map(text => make("option", { value: text, textContent: text.length > 60 ? `${text.slice(0, 60)}…` : text })))
+  const output = make("div", { className: "vf-demo-output", role: "region", "aria-label": words.output, "aria-live": "polite", tabIndex: 0 })
+  const stop = demo.button(words.stop, () => work?.abort())
+  stop.hidden = true
+  let work = null
+
+  const ask = async action => {
+    if (work || !input.value.trim()) return
+    work = new AbortController()
+    signal.addEventListener("abort", () => work?.abort())
+    buttons.forEach(one => { one.disabled = true })
+    stop.hidden = false
+    output.setAttribute("aria-busy", "true")
+    output.replaceChildren(make("p", { className: "vf-demo-note", textContent: words.working }))
+    const show = answer => output.replaceChildren(...rendered(answer, demo))
+    let come = 0
+    demo.onmore = bytes => demo.progress((come += bytes), come > browser.later_bytes ? come : browser.later_bytes)
+    try {
+      show(await session.answer(input.value, { action, signal: work.signal, show }))
+      demo.tell(words.ready)
+    } catch (error) {
+      if (!work.signal.aborted) {
+        if (!(error instanceof Failure)) console.error(error)
+        output.replaceChildren(make("p", { role: "alert", textContent: error instanceof Failure ? error.message : `${words.failed} (${error?.message || error})` }))
+      } else if (output.querySelector(".vf-demo-note")?.textContent === words.working) output.replaceChildren()
+      if (!signal.aborted) demo.tell(words.ready)
+    } finally {
+      work = null
+      buttons.forEach(one => { one.disabled = false })
+      stop.hidden = true
+      output.removeAttribute("aria-busy")
+    }
+  }
+
+  const actions = session.actions || [{ label: session.run }]
+  const buttons = actions.map(({ key, label }, at) => {
+    const button = make("button", { type: at ? "button" : "submit", className: at ? "vf-button vf-quiet" : "vf-button", textContent: label })
+    if (at) button.onclick = () => ask(key)
+    return button
+  })
+  demo.show(
+    make("form", { className: "vf-demo-form", onsubmit: event => { event.preventDefault(); ask(actions[0].key) } },
+      make("label", { htmlFor: id, textContent: session.input.label }),
+      ...(recorded.length > 1 ? [examples] : []), input,
+      make("div", { className: "vf-demo-actions" }, ...buttons, stop, ...threads(demo, browser))),
+    output)
+  demo.tell(words.ready)
+  input.focus({ preventScroll: true })
+}
+
+// More threads need two headers; where the host does not send them, a service worker for this page alone can.
+function threads(demo, browser) {
+  const { words } = demo
+  if (!browser.threads || (navigator.hardwareConcurrency || 1) < 2) return []
+  const scope = browser.isolate && new URL(browser.isolate, document.baseURI)
+  if (!navigator.serviceWorker || !scope) return []
+  const own = () => navigator.serviceWorker.getRegistration(new URL(".", scope))
+  const set = async on => {
+    if (on) {
+      await navigator.serviceWorker.register(scope)
+      await new Promise(resolve => own().then(one => {
+        const worker = one.active || one.installing || one.waiting
+        if (worker.state === "activated") resolve()
+        worker.addEventListener("statechange", () => worker.state === "activated" && resolve())
+      }))
+    } else await (await own())?.unregister()
+    demo.again()
+  }
+  const isolated = globalThis.crossOriginIsolated
+  const box = make("input", { type: "checkbox", checked: isolated, onchange: () => set(box.checked) })
+  own().then(one => { box.disabled = isolated && !one }) // the host sends the headers: nothing to switch
+  return [make("label", { className: "vf-demo-switch", title: words.threads_note }, box, ` ${words.threads}`)]
+}
+
+function rendered({ label, score, text, note, sources = [], facts = [] }, { data, words }) {
+  const language = text => (/[\u3400-\u9fff]/.test(text) ? "zh" : "en")
+  const percent = score === undefined ? "" : `${(100 * score).toFixed(1)} %`
+  const parts = []
+  if (label) {
+    const meter = make("meter", { min: 0, max: 1, value: score, "aria-label": words.confidence })
+    parts.push(make("p", { className: "vf-demo-verdict" }, make("strong", { className: "vf-demo-label", textContent: label }),
+      meter, make("span", { className: "vf-demo-prob", textContent: percent })))
+  }
+  if (note) parts.push(make("p", { className: "vf-demo-note", textContent: note }))
+  if (text !== undefined) parts.push(make("div", { className: "vf-demo-text", lang: language(text), textContent: text }))
+  if (sources.length) parts.push(make("ol", { className: "vf-demo-sources" }, ...sources.map(({ document: name, place, quote }) =>
+    make("li", {}, make("cite", { lang: language(name), textContent: name }), ` ${place} `, make("q", { lang: language(quote), textContent: quote })))))
+  if (facts.length) parts.push(make("dl", { className: "vf-demo-facts", lang: data.lang }, ...facts.map(([name, value]) =>
+    make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })))))
+  return parts
+}

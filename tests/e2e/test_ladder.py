@@ -1,0 +1,262 @@
+"""The rung in the reader's browser, for real: weights fetched, checked, kept, and answering as the server does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from projects.sentiment.inference import load_classifier
+from verifolio.results import read_result
+
+CLASSIFIER = "en/demos/classifier/"
+WEIGHTS = "**/assets/weights/sentiment/classifier.onnx.gz*"
+# What a page with a browser rung needs at most: its own files, WebAssembly, and workers made of blobs.
+STRICT = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+    "connect-src 'self' blob:; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'"
+)
+OPEN = """async () => {
+  const { Files } = await import(new URL("../../assets/js/demo-files.js", document.baseURI))
+  const { browser, words } = JSON.parse(document.querySelector("vf-demo script[type='application/json']").textContent)
+  const files = new Files({ ...browser.first, ...browser.later }, words, new AbortController().signal, () => {})
+  const demo = await import(new URL(browser.module, document.baseURI))
+  return [files, demo]
+}"""
+pytestmark = pytest.mark.xdist_group("ladder")
+
+
+@pytest.fixture(scope="module")
+def strict(publish: Callable[..., str]) -> str:
+    return publish({"Content-Security-Policy": STRICT})
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Any], strict: str) -> Any:
+    """The classifier's page under a strict policy, in a browser that was never here; notes what is asked for."""
+    page = new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30_000)
+    page.asked, page.said = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("console", lambda one: one.type in ("error", "warning") and page.said.append(one.text))
+    page.goto(strict + CLASSIFIER)
+    return page
+
+
+def climb(page: Any) -> None:
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-form").wait_for()
+
+
+def ask(page: Any, text: str) -> tuple[str, str]:
+    """The verdict and its probability, as the page shows them."""
+    page.locator(".vf-demo-form textarea").fill(text)
+    page.locator(".vf-demo-form button[type=submit]").click()
+    page.locator(".vf-demo-stage .vf-demo-output:not([aria-busy]) .vf-demo-label").wait_for()
+    output = page.locator(".vf-demo-stage .vf-demo-output")
+    return output.locator(".vf-demo-label").inner_text(), output.locator(".vf-demo-prob").inner_text()
+
+
+def fetched(page: Any) -> list[str]:
+    return [url for url in page.asked if "/assets/weights/" in url or "/assets/runtime/" in url]
+
+
+def test_without_script_the_recorded_outputs_stand_and_no_dead_button(new_page, address):
+    page = new_page(java_script_enabled=False)
+    page.goto(address + CLASSIFIER)
+    assert page.locator(".vf-demo-recorded .vf-demo-label").first.is_visible()
+    assert not page.locator(".vf-demo-browser").is_visible()
+    assert page.locator("[data-rung=browser]").is_visible()
+
+
+def test_nothing_of_the_rung_comes_before_the_click(page):
+    page.wait_for_load_state("networkidle")
+    assert fetched(page) == []
+    assert not [url for url in page.asked if re.search(r"demo-(browser|files|live)\.js|/demos/.*\.js", url)]
+
+
+def test_it_answers_under_a_strict_policy_from_this_site_alone(page):
+    climb(page)
+    label, share = ask(page, "A warm, funny film that I loved from start to finish.")
+    assert label == "positive"
+    assert re.fullmatch(r"9\d\.\d %", share)
+    assert {urlsplit(url).hostname for url in page.asked if not url.startswith(("blob:", "data:"))} == {
+        "127.0.0.1"
+    }
+    assert page.said == []
+    assert not page.locator(".vf-demo-recorded").is_visible()
+    page.locator(".vf-demo-browser").click()  # the way back
+    assert page.locator(".vf-demo-recorded").is_visible()
+    assert page.locator(".vf-demo-stage").count() == 0
+    assert page.evaluate("document.activeElement.className").startswith("vf-button")
+
+
+def test_logits_equal_the_servers_over_all_recorded_inputs(page, root):
+    rows = read_result(root / "projects/sentiment/results/examples.json").tables["recorded"].rows
+    export = read_result(root / "projects/sentiment/results/export.json")
+    tolerance = export.metrics["largest_gap"].value  # what INT8 itself costs a logit at most
+    texts = [str(row["text"]) for row in rows]
+    here = page.evaluate(
+        f"""async texts => {{
+            const [files, demo] = await ({OPEN})()
+            const classifier = await demo.Classifier.load(files)
+            const found = []
+            for (const text of texts) found.push((await classifier.logits(text)).logits)
+            return found
+        }}""",
+        texts,
+    )
+    server = load_classifier(root / "build/derived/sentiment")
+    there = [server.classify(text).logits for text in texts]  # one by one: INT8 scales are of the whole batch
+    gaps = [
+        abs(a - b) for one, other in zip(here, there, strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    print(f"largest difference of a logit: {max(gaps):.4f}, mean {sum(gaps) / len(gaps):.4f}")
+    assert max(gaps) <= tolerance
+    labels = [row["label"]["en"] for row in rows]
+    assert ["positive" if positive >= negative else "negative" for negative, positive in here] == labels
+
+
+def test_the_second_visit_fetches_no_weights_again(page, strict):
+    climb(page)
+    assert len(fetched(page)) > 3
+    again = page.context.new_page()
+    again.asked = []
+    again.on("request", lambda request: again.asked.append(request.url))
+    again.goto(strict + CLASSIFIER.removeprefix("en/"))  # the other language shares them
+    climb(again)
+    assert {Path(urlsplit(url).path).suffix for url in fetched(again)} <= {
+        ".mjs"
+    }  # code goes through the browser's own cache
+    assert ask(again, "Dull, badly acted and far too long.")[0] == "负面"
+
+
+def test_weights_that_404_half_way_are_told_and_the_download_goes_on_where_it_stopped(page):
+    def half(route: Any) -> None:
+        first = int(re.match(r"bytes=(\d+)", route.request.headers["range"])[1])
+        route.fulfill(status=404, body="gone") if first else route.continue_()
+
+    page.route(WEIGHTS, half)
+    page.locator(".vf-demo-browser").click()
+    status = page.locator(".vf-demo-status")
+    status.get_by_text("HTTP 404").wait_for()
+    assert page.locator(".vf-demo-recorded").is_visible()
+    assert page.locator(".vf-demo-stage").count() == 0
+    page.unroute(WEIGHTS)
+    ranges: list[str] = []
+    page.on(
+        "request", lambda one: "classifier.onnx" in one.url and ranges.append(one.headers.get("range", ""))
+    )
+    status.get_by_role("button", name="Try again").click()
+    page.locator(".vf-demo-form").wait_for()
+    assert ranges
+    assert not [one for one in ranges if one.startswith("bytes=0-")]
+
+
+def test_a_cut_connection_is_tried_again_by_itself(page):
+    failures = iter([True, True])
+
+    def cut(route: Any) -> None:
+        route.abort() if next(failures, False) else route.continue_()
+
+    page.route(WEIGHTS, cut)
+    climb(page)
+    assert next(failures, None) is None
+
+
+def test_bytes_that_do_not_match_the_receipt_are_never_run(page):
+    page.route("**/tokenizer.json.gz*", lambda route: route.fulfill(body=b'{"model": {}}'))
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-status").get_by_text("does not match the hash").wait_for()
+    assert page.locator(".vf-demo-recorded").is_visible()
+    page.unroute("**/tokenizer.json.gz*")
+    page.locator(".vf-demo-status").get_by_role("button", name="Try again").click()
+    page.locator(".vf-demo-form").wait_for()
+
+
+def test_a_download_can_be_called_off(page):
+    page.route(WEIGHTS, lambda route: None)  # never answers
+    button = page.locator(".vf-demo-browser")
+    label = button.inner_text()
+    button.click()
+    page.locator(".vf-demo-status progress").wait_for()
+    assert button.inner_text() == "Cancel"
+    assert page.locator(".vf-demo-recorded").is_visible()  # something to read meanwhile
+    button.click()
+    assert button.inner_text() == label
+    assert page.locator(".vf-demo-status").inner_text() == ""
+    page.unroute(WEIGHTS)
+    climb(page)
+
+
+def test_a_phone_with_little_memory_is_asked_first_and_nothing_overflows(new_page, address):
+    page = new_page(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark"
+    )
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 0.25 })")
+    page.goto(address + CLASSIFIER.removeprefix("en/"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-status").get_by_text("GB 内存").wait_for()
+    assert not [url for url in asked if "/weights/" in url]
+    page.get_by_role("button", name="仍然继续").click()
+    page.locator(".vf-demo-form").wait_for(timeout=30_000)
+    assert ask(page, "Two hours I will never get back, and not one laugh.")[0] == "负面"
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".vf-demo :is(button, textarea, select)")].filter(one => one.checkVisibility())
+             .map(one => [one.className, one.getBoundingClientRect().height]).filter(([, height]) => height < 36)"""
+    )
+    assert small == []
+
+
+def test_the_keyboard_and_a_screen_reader_reach_everything(page):
+    page.locator(".vf-demo-browser").focus()
+    page.keyboard.press("Enter")
+    page.locator(".vf-demo-form").wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    assert page.get_by_label("Film review, in English").is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(".vf-demo-stage .vf-demo-label").wait_for()
+    assert page.locator(".vf-demo-stage [aria-live=polite]").count() == 1
+    assert page.get_by_role("status").get_by_text("runs on this device").is_visible()
+
+
+def test_the_elements_own_code_is_small(site):
+    import gzip
+
+    scripts = sorted((site.folder / "assets/js").glob("demo*.js"))
+    assert len(scripts) == 4
+    assert sum(len(gzip.compress(one.read_bytes())) for one in scripts) < 15_000
+    assert (site.folder / "assets/js/demo.js").stat().st_size < 15_000
+
+
+def test_the_weights_that_the_site_serves_are_those_of_the_receipt(site, root):
+    import gzip
+    import hashlib
+
+    told = json.loads(
+        re.search(
+            r'<script type="application/json">(.*?)</script>',
+            (site.folder / CLASSIFIER / "index.html").read_text("utf-8"),
+        )[1]
+    )
+    derived = read_result(root / "projects/sentiment/results/export.json").receipt.derived
+    data = gzip.decompress((site.folder / "assets/weights/sentiment/classifier.onnx.gz").read_bytes())
+    assert (
+        hashlib.sha256(data).hexdigest()
+        == derived["classifier.onnx"]
+        == told["browser"]["first"]["classifier.onnx"]["sha256"]
+    )
+    assert told["browser"]["bytes"] <= 25_000_000
+    assert max(path.stat().st_size for path in site.folder.rglob("*") if path.is_file()) < 100_000_000
+    assert sum(path.stat().st_size for path in site.folder.rglob("*") if path.is_file()) < 1_000_000_000

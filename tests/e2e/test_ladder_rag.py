@@ -1,0 +1,108 @@
+"""The shop assistant in the reader's browser: the same passages and quotations as the Python it was written after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from repository import REPOSITORY, make_rungs
+
+from projects.rag.browser_index import INDEX, Search
+from projects.rag.gold import SPLITS, load_questions
+from scripts.rung_site import make_rung_site, serve_folder
+from verifolio.build import only_builder
+
+SECONDS = 1000
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("rung")
+    with only_builder(REPOSITORY / "build" / "work"):
+        make_rungs()
+    page = make_rung_site(REPOSITORY, "rag_bot", folder, "How long is the warranty on the blender?")
+    with serve_folder(folder) as url:
+        yield url + page
+
+
+@pytest.fixture
+def page(new_page: Any, address: str) -> Any:
+    page = new_page()
+    page.set_default_timeout(90 * SECONDS)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(address)
+    return page
+
+
+@pytest.fixture(scope="module")
+def search() -> Search:
+    return Search(json.loads((REPOSITORY / "projects/rag/results" / INDEX).read_text("utf-8")))
+
+
+def test_it_finds_and_quotes_what_python_does_for_every_question(page, search):
+    texts = [one.question for split in SPLITS for one in load_questions(split)]
+    texts += ["", "？？", "the of and", "Return's ﬁne ＨＨ-K106 £5", "zzz qqq", "a" * 3000]
+    found = page.evaluate(
+        """async texts => {
+            const { Search } = await import(new URL("../../../demos/rag_bot/browser/search.js", document.baseURI))
+            const { Files } = await import(new URL("../../../assets/js/demo-files.js", document.baseURI))
+            const { browser, words } = JSON.parse(document.querySelector("vf-demo script[type='application/json']").textContent)
+            const files = new Files(browser.first, words, new AbortController().signal, () => {})
+            const search = new Search(JSON.parse(await files.text("browser/index.json")))
+            return texts.map(text => search.find(text))
+        }""",
+        texts,
+    )
+    assert len(found) > 150
+    differ = []
+    for text, theirs in zip(texts, found, strict=True):
+        ours = search.find(text)
+        if (ours.hits, ours.answerable, [list(one) for one in ours.pieces]) != (
+            theirs["hits"],
+            theirs["answerable"],
+            theirs["pieces"],
+        ):
+            differ.append((text, ours, theirs))
+    assert differ == []
+    assert 0.2 < sum(one["answerable"] for one in found) / len(found) < 0.95
+
+
+def ask(page: Any, text: str, button: str = "Search the documents") -> Any:
+    page.locator(".vf-demo-form textarea").fill(text)
+    page.get_by_role("button", name=button).click()
+    page.locator(".vf-demo-stage .vf-demo-output:not([aria-busy]) .vf-demo-text").wait_for()
+    return page.locator(".vf-demo-stage .vf-demo-output")
+
+
+def test_an_answer_names_its_sources_and_what_is_not_there_is_refused(page, search):
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-form").wait_for()
+    asked = [
+        one for one in load_questions("development") if one.lang == "en" and search.find(one.question).pieces
+    ]
+    output = ask(page, asked[0].question)
+    at, text = search.find(asked[0].question).pieces[0]
+    assert text in output.locator(".vf-demo-text").inner_text()
+    assert output.locator("cite").first.inner_text() == search.index["passages"][at]["document"]
+    assert not [url for url in page.asked if ".gguf" in url]
+    output = ask(page, "Who won the world cup in 1998?")
+    assert "the documents do not say" in output.inner_text()
+    assert output.locator("cite").count() == 0
+
+
+def test_the_model_comes_on_request_only_and_says_nothing_that_the_sources_do_not(page, search):
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-form").wait_for()
+    page.set_default_timeout(240 * SECONDS)  # 150 MB, and WebAssembly on a busy machine
+    asked = [
+        one for one in load_questions("development") if one.lang == "en" and search.find(one.question).pieces
+    ]
+    short = min(asked, key=lambda one: len("".join(text for _, text in search.find(one.question).pieces)))
+    output = ask(page, short.question, "Let the model answer")
+    assert [url for url in page.asked if ".gguf" in url]
+    note = output.locator(".vf-demo-note").inner_text()
+    assert "Written by the small model" in note or "so they are quoted" in note
+    assert output.locator("cite").count() >= 1
