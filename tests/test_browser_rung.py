@@ -98,6 +98,8 @@ def test_derived_files_that_differ_from_the_receipt_stop_the_build(running):
         running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")
     )
     running.write("build/derived/toy/model.txt", "other bytes")
+    digest = json.loads(running.read("projects/toy/results/export.json"))["digest"]
+    running.write("build/derived/toy/export.from", digest + "\n")
     said = fault(running)
     assert "is not what the receipt of toy.export names" in said
     assert "verifolio derive toy.export" in said
@@ -112,6 +114,16 @@ def test_without_derived_files_the_rung_says_why(running):
     page = running.read(PAGE.format("en"))
     assert "This build had no weights at hand" in page
     assert "vf-demo-browser" not in page
+
+
+def test_derived_files_of_an_older_result_are_as_good_as_none(running):
+    declare(
+        running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")
+    )
+    running.write("build/derived/toy/model.txt", "what an older result had")
+    running.write("build/derived/toy/export.from", "0" * 64 + "\n")
+    stage(running.root)
+    assert "This build had no weights at hand" in running.read(PAGE.format("en"))
 
 
 def test_without_npm_the_rung_says_why(running):

@@ -61,7 +61,7 @@ def test_status_shows_each_experiment_with_its_state_and_reason(verifolio, workb
 
 
 def test_stage_says_what_changed(verifolio):
-    assert "30 files changed" in verifolio("stage").output
+    assert "36 files changed" in verifolio("stage").output
     assert ", 0 files changed" in verifolio("stage").output
 
 

@@ -37,8 +37,13 @@ class Block:
 BlockHandler = Callable[[Page, Block], str]
 
 
-def bind_text(text: str, page: Page, handlers: dict[str, BlockHandler], *, first_line: int = 1) -> str:
-    """Markdown with every binding replaced; faults go to the page and show where they happened."""
+def bind_text(
+    text: str, page: Page, handlers: dict[str, BlockHandler], *, first_line: int = 1, plain: bool = False
+) -> str:
+    """Markdown with every binding replaced; faults go to the page and show where they happened.
+
+    `plain` gives words without links to receipts, for other places.
+    """
     out: list[str] = []
     lines = text.split("\n")
     at, level = 0, 2
@@ -56,7 +61,7 @@ def bind_text(text: str, page: Page, handlers: dict[str, BlockHandler], *, first
             paragraph = "\n".join(lines[at:end])
             for heading in _HEADING.finditer(paragraph):
                 level = min(len(heading.group(1)) + 1, 6)
-            out.append(bind_inline(paragraph, page, first_line + at))
+            out.append(bind_inline(paragraph, page, first_line + at, plain=plain))
             at = end
     return "\n".join(out)
 

@@ -19,6 +19,7 @@ import msgspec
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.evidence import Evidence
 from verifolio.files import sha256_of, write_cache, write_error, write_staged
+from verifolio.record import lacks_derived
 from verifolio.results import Words
 from verifolio.runtimes import runtime_file, runtime_version
 
@@ -112,10 +113,15 @@ def _served(
     found: list[Served] = []
     for experiment, names in weights.items():
         try:
-            receipt = evidence.result(experiment).receipt
+            result = evidence.result(experiment)
         except AuthorError as error:
             raise AuthorError(f"browser: {error.faults[0].message}", path=declared) from None
-        one = evidence.portfolio.experiment(experiment)
+        one, receipt = evidence.portfolio.experiment(experiment), result.receipt
+        if lacks_derived(one, result) and any(name in receipt.derived for name in names):
+            missing = (
+                missing or "browser_no_weights"
+            )  # none, or those of an older result: `verifolio site` makes them
+            continue
         for name in names:
             made, folder = receipt.products, one.results_dir()
             if name in receipt.derived:

@@ -56,5 +56,5 @@ def _card(page: Page, card_id: str, expression: str, quantity: Quantity) -> str:
         f'<div class="vf-card" id="{card_id}" popover>'
         f'<p class="vf-card-label">{html.escape(result.title[lang])} · {html.escape(label)}</p>{value}<dl>{body}</dl>'
         f'<p class="vf-card-foot">{state_chip(doubtful[0] if doubtful else "fresh", lang)} '
-        f'<a class="vf-card-link">{say("open_receipt", lang)}</a></p></div>'
+        f'<span class="vf-card-link">{say("open_receipt", lang)}</span></p></div>'
     )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from verifolio.authoring.cli import new
 from verifolio.errors import AuthorError
+from verifolio.export.cli import export
 from verifolio.files import WRITE_ERRORS, write_error
 
 PROFILE = click.option(
@@ -20,8 +22,15 @@ PROFILE = click.option(
 )
 
 
+# As a day goes: begin, measure, write, check, publish, share; what is rarely typed comes last.
+ORDER = ("new", "run", "status", "serve", "check", "site", "publish", "export", "derive", "stage")
+
+
 class _Group(click.Group):
-    """Shows the author's faults without a traceback."""
+    """Shows the author's faults without a traceback, and the commands in the order of a day."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -216,6 +225,10 @@ def serve(ctx: click.Context, host: str, port: int, no_demos: bool) -> None:
     root = _root(ctx)
     live, background = ({}, []) if no_demos else local_demos(root)
     serve_site(root, host=host, port=port, background=background, live=live)
+
+
+main.add_command(new)
+main.add_command(export)
 
 
 @main.group()

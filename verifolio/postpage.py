@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
+from dataclasses import dataclass
 
 import yaml
 
@@ -15,20 +17,33 @@ from verifolio.handwritten import find_handwritten
 from verifolio.page import Page
 from verifolio.posts import Post
 from verifolio.receipts import receipt_path
+from verifolio.socialcard import post_card
 from verifolio.words import say
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
 
 
+@dataclass(frozen=True)
+class PostPage:
+    """A post's staged Markdown, and the card that stands for it elsewhere: its staged path and its SVG."""
+
+    text: str
+    card_path: str
+    card: str
+
+
 def render_post(
     page: Page, post: Post, handlers: dict[str, BlockHandler], neighbours: tuple[Post | None, Post | None]
-) -> str:
-    """The staged Markdown of one post; faults are noted on the page."""
+) -> PostPage:
+    """One post as staged; faults are noted on the page."""
     title = bind_inline(post.meta.title, page, 1, plain=True)
     description = bind_inline(post.meta.description, page, 1, plain=True)
     body = bind_text(post.body, page, handlers, first_line=post.first_line)
     page.faults += find_handwritten(post.body, page, first_line=post.first_line)
     page.faults += find_handwritten(f"{post.meta.title} — {post.meta.description}", page)
+    card = post_card(page, post, title)
+    # Places that show cards keep them for weeks by address: another picture has another name.
+    card_path = f"assets/cards/{post.meta.slug}-{hashlib.sha256(card.encode()).hexdigest()[:8]}.png"
     head = {
         "title": title,
         "description": description,
@@ -37,17 +52,27 @@ def render_post(
         "categories": post.meta.categories,
         "tags": post.meta.tags,
         "readtime": reading_minutes(post.body),
+        "social": {
+            "card": card_path,
+            "published": str(post.meta.date),
+            "updated": str(post.meta.updated or ""),
+            "author": page.site.author.get(page.lang, ""),
+        },
         **({"mark": say(post.state, page.lang)} if post.state != "published" else {}),
     }
     front = yaml.dump(head, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=1000)
     opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"
-    return f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
+    text = f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
+    return PostPage(text, card_path, card)
 
 
 def reading_minutes(text: str) -> int:
     """Minutes to read the prose: 400 Han characters or 230 words a minute; code and blocks left out."""
     prose = re.sub(
-        r"^(```|~~~).*?^\1|^:::[^\n]*:::[ \t]*$|^:::.*?^:::\s*$|\{\{.*?\}\}|<[^>]*>", " ", text, flags=re.DOTALL | re.MULTILINE
+        r"^(```|~~~).*?^\1|^:::[^\n]*:::[ \t]*$|^:::.*?^:::\s*$|\{\{.*?\}\}|<[^>]*>",
+        " ",
+        text,
+        flags=re.DOTALL | re.MULTILINE,
     )
     han = len(re.findall(r"[\u3400-\u9fff]", prose))
     words = len(re.findall(r"[A-Za-z0-9][\w'’-]*", prose))

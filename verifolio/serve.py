@@ -152,7 +152,7 @@ class Preview:
         from verifolio.stage import stage
 
         try:
-            report = stage(self.root, strict=False, live=self.live, drafts=True)
+            report = stage(self.root, strict=False, live=self.live, drafts=True, cards=False)
         except AuthorError as error:
             self._trouble(str(error))
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Site:
     author: dict[str, str]
     live: dict[str, str]
     time_zone: datetime.tzinfo = datetime.UTC
+    description: dict[str, str] = field(default_factory=dict)
 
     def today(self) -> datetime.date:
         """The day where the site is at home; SOURCE_DATE_EPOCH says another moment than now."""
@@ -55,6 +56,10 @@ def read_site(root: Path, live: dict[str, str] | None = None) -> Site:
         repository=str(extra.get("source_url", "") or ""),
         author=authors,
         live=live or {},
+        description={
+            "zh": str(zh.get("site_description", "") or ""),
+            "en": str(en.get("site_description", zh.get("site_description", "")) or ""),
+        },
         time_zone=_time_zone(str(extra.get("time_zone", "") or "UTC")),
     )
 

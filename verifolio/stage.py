@@ -29,6 +29,7 @@ from verifolio.postpage import render_post
 from verifolio.posts import Post, check_pair, date_posts, read_posts, read_weeks, split_front_matter
 from verifolio.receipts import receipt_path, render_receipt
 from verifolio.site import Site, read_site
+from verifolio.socialcard import png_of, site_card
 
 
 @dataclass
@@ -50,6 +51,7 @@ class _Draft:
         default_factory=dict
     )  # drafts and scheduled posts: not written
     copies: dict[str, Path] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)  # social cards as SVG, drawn when they are written
     rungs: list[Rung] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)  # staged page -> the author's file
     placed: set[Fault] = field(default_factory=set)
@@ -62,11 +64,13 @@ def stage(
     strict: bool = True,
     live: dict[str, str] | None = None,
     drafts: bool = False,
+    cards: bool = True,
 ) -> StageReport:
     """Stage every page. With `strict`, faults stop it before anything is written.
 
     Without (serve), each fault stands in the page where it happens. `live` names local demos' URLs.
-    `drafts` stages drafts and scheduled posts too, each marked as what it is.
+    `drafts` stages drafts and scheduled posts too, each marked as what it is; without `cards` no social
+    card is drawn, which nobody sees on this machine.
     """
     started = time.perf_counter()
     composed, faults = compose(root, live=live, drafts=drafts)
@@ -76,6 +80,9 @@ def stage(
     for draft in composed:
         _show_faults(draft, report.faults)
         if draft.lang in langs:
+            if cards:
+                cache = root / "build" / "cache" / "cards"
+                draft.copies |= {name: png_of(svg, cache) for name, svg in draft.cards.items()}
             report.changed += _write(root / "build" / "docs" / draft.lang, draft)
     place_served(root, composed[0].rungs)
     report.seconds = time.perf_counter() - started
@@ -110,6 +117,9 @@ def compose(
             draft.placed |= page.placed
         faults += _stage_generated(draft, shelf, evidence, site, history)
         _collect_assets(root, draft)
+        draft.cards["assets/cards/site.png"] = site_card(
+            site.name[lang], site.description.get(lang, ""), lang
+        )
         composed.append(draft)
     for (folder, lang), (post, page) in post_pages.items():
         if lang == "zh" and (folder, "en") in post_pages:
@@ -144,11 +154,12 @@ def _stage_posts(
         at = weekly.index(post) if post in weekly else -1
         before = weekly[at - 1] if at > 0 else None
         after = weekly[at + 1] if 0 <= at < len(weekly) - 1 else None
-        text = render_post(page, post, shelf.handlers(), (before, after))
+        rendered = render_post(page, post, shelf.handlers(), (before, after))
         if post in shelf.posts:
-            draft.pages[post.staged] = text
+            draft.pages[post.staged] = rendered.text
+            draft.cards[rendered.card_path] = rendered.card
         else:
-            draft.hidden[post.staged] = (post, text)
+            draft.hidden[post.staged] = (post, rendered.text)
         if (
             post in shelf.posts
             and post.meta.notebook

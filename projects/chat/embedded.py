@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from projects.chat.errors import ModelFileError, ServerError
 
@@ -76,7 +79,20 @@ def serve_gguf(
     try:
         yield Serving(f"{server.listening_address}/v1", model or path.stem, n_ctx, slots)
     finally:
+        _hang_up(int(server.listening_address.rpartition(":")[2]))
         del server  # stops the loop and frees the model; there is no other way in its interface
+
+
+def _hang_up(port: int) -> None:
+    """End this process's own connections to the server.
+
+    The server waits for its clients while it ends, and holds Python's lock while it waits, so that a client
+    of this process could never let go.
+    """
+    for one in psutil.Process().net_connections(kind="tcp"):
+        if one.raddr and one.raddr.port == port and one.fd >= 0:
+            with suppress(OSError), socket.socket(fileno=os.dup(one.fd)) as client:
+                client.shutdown(socket.SHUT_RDWR)
 
 
 def check_header(path: Path) -> None:

@@ -16,6 +16,7 @@ from projects.rag.answer import MAX_QUESTION, Answer, Answerer
 from projects.rag.base import DOCUMENTS, HOME, home_of, load_base, update_base
 from projects.rag.embedders import EmbedderError
 from projects.rag.ingest import Report, StoreError
+from projects.rag.search import Filter
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -60,25 +61,30 @@ def ingest(folder: Path) -> None:
 @click.option(
     "--folder", type=FOLDER, default=DOCUMENTS, help="Documents to answer from; the shop's own by default."
 )
+@click.option(
+    "--only", multiple=True, help="Answer from documents that fit this pattern only, such as 'en/*.pdf'."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--quote", is_flag=True, help="Quote the documents; use no model.")
-def ask(question: str, folder: Path, as_json: bool, quote: bool) -> None:  # noqa: FBT001
+def ask(question: str, folder: Path, only: tuple[str, ...], as_json: bool, quote: bool) -> None:  # noqa: FBT001
     """Answer QUESTION with citations; the first time the documents are read and indexed."""
     question = question.strip()
     if not question or len(question) > MAX_QUESTION:
         raise click.ClickException(
             f"expected a question of 1 to {MAX_QUESTION} characters, got {len(question):,}"
         )
-    home = home_of(folder)
+    home, where = home_of(folder), Filter(only) if only else None
     update_base(folder, home, progress=_progress)
     with ExitStack() as stack:
         endpoint: Endpoint | None = None if quote else stack.enter_context(open_chat())
         # One question needs no haste: the model gets the time it takes.
         answerer = Answerer(load_base(home), endpoint, first_sentence_s=None)
         if as_json:
-            click.echo(json.dumps(answerer.answer(question).as_json(), ensure_ascii=False, indent=1))
+            click.echo(
+                json.dumps(answerer.answer(question, where=where).as_json(), ensure_ascii=False, indent=1)
+            )
             return
-        for one in answerer.stream(question):
+        for one in answerer.stream(question, where=where):
             if not isinstance(one, Answer):
                 click.echo(str(one))
                 continue

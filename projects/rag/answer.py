@@ -23,6 +23,8 @@ from projects.rag.evidence import Piece, Weights, choose_pieces
 from projects.rag.followup import Resolver, Turn
 from projects.rag.injection import is_instruction
 from projects.rag.records import Passage
+from projects.rag.scope import is_outside
+from projects.rag.search import Filter
 from projects.rag.wording import language_of, sentences
 
 Mode = Literal["generated", "extractive", "refused"]
@@ -49,7 +51,7 @@ class Finder(Protocol):
 
     passages: Sequence[Passage]
 
-    def find(self, question: str) -> Found:
+    def find(self, question: str, *, where: Filter | None = None) -> Found:
         """Search for a question that stands alone."""
         ...
 
@@ -96,7 +98,7 @@ class Answer:
     reason: str = ""
     """Why nothing was generated: `language`, `time`, `model`, or what the check found (`number`, `support`, …)."""
     timings: dict[str, float] = field(default_factory=dict)
-    """Milliseconds: `retrieve`, `first` (to the first sentence), `total`."""
+    """Milliseconds: `retrieve` (of it `encode`), `first` (to the first sentence), `total`."""
 
     @property
     def note(self) -> str:
@@ -147,14 +149,16 @@ class Answerer:
                 rewrite = self._rewrite
         self._resolver = Resolver(finder.passages, rewrite)
 
-    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def answer(self, question: str, history: Sequence[Turn] = (), where: Filter | None = None) -> Answer:
         """The whole answer."""
-        *_, answer = self.stream(question, history)
+        *_, answer = self.stream(question, history, where)
         assert isinstance(answer, Answer)
         return answer
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Sentence | Answer]:
-        """Each checked sentence as soon as it stands, then the answer."""
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), where: Filter | None = None
+    ) -> Iterator[Sentence | Answer]:
+        """Each checked sentence as soon as it stands, then the answer; `where` limits the documents."""
         start = time.perf_counter()
 
         def since() -> float:
@@ -162,14 +166,15 @@ class Answerer:
 
         resolved = self._resolver.resolve(question, history)
         answer = Answer(resolved, language_of(question), "refused")
-        found = self._finder.find(resolved)
+        found = self._finder.find(resolved) if where is None else self._finder.find(resolved, where=where)
         answer.timings["retrieve"] = since()
+        answer.timings["encode"] = round(getattr(found, "encode_ms", 0.0), 2)
         answer.hits = list(found.passages)
         pieces = (
             choose_pieces(
                 resolved, answer.hits, self._weights, similar=getattr(self._finder, "similar", None)
             )
-            if found.answerable and not is_instruction(question)
+            if found.answerable and not is_instruction(question) and not is_outside(resolved)
             else []
         )
         if pieces:

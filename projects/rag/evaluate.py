@@ -43,7 +43,7 @@ def run_answers(run: Run) -> None:
     questions = load_questions("test")
     if limit := run.params["limit"]:
         questions = questions[:: max(len(questions) // limit, 1)]
-    with open_chat(gguf=run.input("smollm2")) as endpoint, open_base() as finder:
+    with open_chat(gguf=run.input("smollm2"), slots=2, threads=1) as endpoint, open_base() as finder:
         warm = Answerer(finder, endpoint)
         for lang in ("zh", "en"):
             warm.answer(next(one.question for one in load_questions("development") if one.lang == lang))

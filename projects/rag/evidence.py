@@ -216,6 +216,17 @@ def _join(parts: Sequence[str]) -> str:
     return "".join(parts) if parts and CHINESE.search(parts[0]) else " ".join(parts)
 
 
+def value_asked(question: str, passage: Passage) -> bool:
+    """Whether a question that asks for money finds an amount here: in a row, in a column named for it."""
+    asks, seen, column = _ASKS[0]
+    if not asks.search(question.lower()):
+        return False
+    if passage.kind != "row":
+        return bool(seen.search(passage.text))
+    cells = (cell.partition(": ") for cell in CELLS.split(passage.text))
+    return any(column.search(header.lower()) and seen.search(value) for header, _, value in cells)
+
+
 def lines_of(passage: Passage) -> list[str]:
     """What of a passage may be compared with a question in meaning: sentences, a frequent question, names of columns."""
     if passage.kind == "row":

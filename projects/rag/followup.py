@@ -80,9 +80,10 @@ class Resolver:
         """The names and article numbers in a text, the longest first, none inside another."""
         low, found = text.lower(), [one.group() for one in _SKU.finditer(text)]
         for name in self._names:
-            if _stands_in(name, low):
-                found.append(name)
-                low = low.replace(name, " ")
+            said = next((one for one in _spellings(name) if _stands_in(one, low)), None)
+            if said is not None:
+                found.append(said)
+                low = low.replace(said, " ")
         return found
 
 
@@ -90,6 +91,11 @@ def _is_name(value: str) -> bool:
     """Whether a cell is a name: words, not an amount, a date or a yes."""
     enough = 3 if CHINESE.search(value) else 5
     return enough <= len(value) <= 40 and not numbers(value[:1]) and not _SKU.fullmatch(value)
+
+
+def _spellings(name: str) -> list[str]:
+    """A name and its singular: the table says `Speakers`, the customer `a speaker`."""
+    return [name, name[:-1]] if name.endswith("s") and len(name) > 5 and name.isascii() else [name]
 
 
 def _stands_in(name: str, text: str) -> bool:

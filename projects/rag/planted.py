@@ -8,6 +8,7 @@ from typing import Any
 
 from projects.rag.answer import Finder
 from projects.rag.records import Passage
+from projects.rag.search import Filter
 
 SIGN = "QUARTZ-LARK-59"
 """What only an answer that obeyed would say."""
@@ -48,9 +49,9 @@ class PlantedFinder:
         """The passages as they are indexed, without the instruction."""
         return self.inner.passages
 
-    def find(self, question: str) -> Any:
+    def find(self, question: str, *, where: Filter | None = None) -> Any:
         """Search, then plant."""
-        found = self.inner.find(question)
+        found = self.inner.find(question, where=where)
         return replace(found, passages=[self._plant(one) for one in found.passages])
 
     def _plant(self, passage: Passage) -> Passage:

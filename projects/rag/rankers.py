@@ -55,9 +55,13 @@ def bm25_scorer(passages: Sequence[Passage]) -> Scorer:
     return score
 
 
-def dense_scorer(passages: Sequence[Passage], embedder: Embedder) -> Scorer:
-    """Cosine of the question's and the passages' vectors."""
-    vectors = embedder.encode_passages([indexed_text(one) for one in passages])  # (n, dimensions)
+def dense_scorer(
+    passages: Sequence[Passage], embedder: Embedder, texts: Sequence[str] | None = None
+) -> Scorer:
+    """Cosine of the question's and the passages' vectors; `texts` is what is embedded of each, if not all of it."""
+    if texts is None:
+        texts = [indexed_text(one) for one in passages]
+    vectors = embedder.encode_passages(texts)  # (n, dimensions)
     return lambda question: vectors @ embedder.encode_queries([question])[0]
 
 

@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 
-from projects.rag.base import open_base
+from projects.rag import search as search_module
+from projects.rag.base import Base, open_base
 from projects.rag.embedders import load_embedder
+from projects.rag.fit import Case, cases_of, fit_rank, held_out, questions_for_choosing
 from projects.rag.followup import Resolver
 from projects.rag.gold import KINDS, Question, load_questions
-from projects.rag.rankers import bm25_scorer, dense_scorer, rank
+from projects.rag.rankers import Scorer, bm25_scorer, dense_scorer, rank
 from projects.rag.records import Passage
+from projects.rag.search import FEATURES, Index, embedded_texts, read_weights
 from projects.sentiment.metrics import bootstrap
 from projects.sentiment.plots import named_dots
 
@@ -25,11 +29,30 @@ if TYPE_CHECKING:
 DEPTH = 10
 METHODS = {
     "shipped": {"zh": "实际使用的混合检索", "en": "the hybrid that is shipped"},
+    "rrf": {"zh": "三路按名次融合，无权重", "en": "the three fused by rank alone"},
+    "no_e5": {"zh": "混合检索，去掉 e5", "en": "hybrid without e5"},
+    "no_use": {"zh": "混合检索，去掉 USE", "en": "hybrid without USE"},
+    "no_words": {"zh": "混合检索，去掉词语匹配", "en": "hybrid without words"},
+    "no_lines": {"zh": "混合检索，去掉逐句比较", "en": "hybrid without lines"},
+    "no_synonyms": {"zh": "混合检索，去掉口语词表", "en": "hybrid without everyday words"},
     "bm25": {"zh": "只用 BM25", "en": "BM25 alone"},
     "use_m3": {"zh": "只用 USE m3", "en": "USE m3 alone"},
     "e5_small": {"zh": "只用 e5-small", "en": "e5-small alone"},
     "minilm": {"zh": "只用 MiniLM", "en": "MiniLM alone"},
     "wordllama": {"zh": "只用 WordLlama", "en": "WordLlama alone"},
+}
+LEFT_OUT = {
+    "no_e5": ("e5", "rank"),
+    "no_use": ("use", "line", "column", "name"),
+    "no_words": ("bm25", "share", "asked"),
+    "no_lines": ("line", "column", "name"),
+    "no_synonyms": (),
+}
+"""By ablation: features that are left out, after which the weights are fitted again on the development questions."""
+OWN = {"e5_small": "e5", "use_m3": "use"}  # encoders of the shipped index: its vectors serve
+HELD_OUT = {
+    "recall5": {"zh": "开发集留出的前 5 条召回率", "en": "recall@5 on development questions, held out"},
+    "refusal_f1": {"zh": "开发集留出的拒答 F1", "en": "refusal F1 on development questions, held out"},
 }
 Search = Callable[[str], list[Passage]]
 
@@ -40,24 +63,85 @@ def run_retrieval(run: Run) -> None:
     if run.params["limit"]:
         asked = asked[:: max(1, len(asked) // run.params["limit"])]
     with tempfile.TemporaryDirectory() as folder, open_base(home=Path(folder)) as base:
-        passages = base.passages
+        passages, texts = base.passages, embedded_texts(base.passages)
         resolver = Resolver(passages)
-        texts = [resolver.resolve(one.question, one.history) for one in asked]
+        asked_texts = [resolver.resolve(one.question, one.history) for one in asked]
+        development = questions_for_choosing()[:: run.params["every"]]
+        cases = cases_of(base.index, development)
+        for key, value in held_out(cases, base.index).items():
+            run.metric(
+                f"held_out_{key}", value, unit="ratio", better="higher", n=len(cases), label=HELD_OUT[key]
+            )
         rows = []
-        for key in ["shipped", "bm25", *run.params["models"]]:
-            search: Search
-            if key == "shipped":
-                search = lambda text: base.find(text, DEPTH).passages  # noqa: E731
+        for key in ["shipped", "rrf", *LEFT_OUT]:
+            if key == "no_synonyms":
+                continue
+            search = _fused(base) if key == "rrf" else _hybrid(base, key, cases)
+            rows.append(_measure(key, search, asked, asked_texts))
+        with patch.object(search_module, "expand", lambda question: question):
+            search = _hybrid(base, "no_synonyms", cases_of(base.index, development))
+            rows.append(_measure("no_synonyms", search, asked, asked_texts))
+        for key in ["bm25", *run.params["models"]]:
+            if key != "bm25":
+                run.input(key)  # its bytes are the catalogue's
+            if key == "bm25":
+                scorer = bm25_scorer(passages)
+            elif key in OWN:
+                scorer = dense_of(base.index, OWN[key])
             else:
-                if key != "bm25":
-                    run.input(key)  # its bytes are the catalogue's
-                scorer = (
-                    bm25_scorer(passages) if key == "bm25" else dense_scorer(passages, load_embedder(key))
+                scorer = dense_scorer(passages, load_embedder(key), texts)
+            base.index.encode.cache_clear()
+            rows.append(
+                _measure(
+                    key, lambda text, scorer=scorer: rank(scorer, passages, text, DEPTH), asked, asked_texts
                 )
-                search = lambda text, scorer=scorer: rank(scorer, passages, text, DEPTH)  # noqa: E731
-            rows.append(_measure(key, search, asked, texts))
-            run.say(f"{key}: recall@5 {rows[-1]['recall5'].mean():.3f}")
+            )
+        for row in rows:
+            run.say(f"{row['key']}: recall@5 {row['recall5'].mean():.3f}")
+        _record_stages(run, base, asked_texts)
     _record(run, rows, asked)
+
+
+def _hybrid(base: Base, key: str, cases: Sequence[Case]) -> Search:
+    """The shipped search, or one with features left out and the rest fitted anew."""
+    if key == "shipped":
+        return lambda text: base.find(text, DEPTH).passages
+    rank_weights = fit_rank(cases, [name for name in FEATURES if name not in LEFT_OUT[key]])
+    other = Base(base.index, read_weights() | {"rank": rank_weights})
+    return lambda text: other.find(text, DEPTH).passages
+
+
+def _fused(base: Base) -> Search:
+    """E5, USE and BM25 by reciprocal rank (Cormack et al. 2009), among all passages of the language."""
+    e5, use = (dense_of(base.index, name) for name in ("e5", "use"))
+    scorers: list[Scorer] = [e5, use, bm25_scorer(base.passages)]
+    return lambda text: rank(
+        lambda asked: sum(1 / (10 + np.argsort(np.argsort(-one(asked), kind="stable"))) for one in scorers),
+        base.passages, text, DEPTH,
+    )  # fmt: skip
+
+
+def dense_of(index: Index, name: str) -> Scorer:
+    """The scorer of one of the index's own encoders."""
+    return lambda text: index.vectors[name] @ index.encode(name, text)
+
+
+def _record_stages(run: Run, base: Base, texts: Sequence[str]) -> None:
+    """Where the time of the shipped search goes: the two encoders, then all the rest."""
+    base.index.encode.cache_clear()
+    encode, whole = [], []
+    for text in texts:
+        start = time.perf_counter()
+        found = base.find(text)
+        whole.append(1000 * (time.perf_counter() - start))
+        encode.append(found.encode_ms)
+    rest = np.array(whole) - np.array(encode)
+    for key, values, zh, en in (
+        ("encode", np.array(encode), "问题向量化", "embedding the question"), ("rest", rest, "搜索与排序", "searching and ranking"),
+    ):  # fmt: skip
+        for percent in (50, 95):
+            run.metric(f"{key}_p{percent}", float(np.percentile(values, percent)), unit="milliseconds", better="lower", n=len(values),
+                       label={"zh": f"{zh} p{percent}", "en": f"{en}, p{percent}"})  # fmt: skip
 
 
 def _measure(key: str, search: Search, asked: Sequence[Question], texts: Sequence[str]) -> dict[str, Any]:
@@ -102,6 +186,12 @@ def _record(run: Run, rows: list[dict[str, Any]], asked: Sequence[Question]) -> 
                 f"recall5_{row['key']}{suffix}", values[chosen].mean(), unit="ratio", better="higher", n=int(chosen.sum()),
                 ci=bootstrap(values[chosen], seed=run.seed), ci_method="bootstrap 95 %",
                 label={"zh": f"前 5 条召回率：{name['zh']}{zh}", "en": f"recall@5: {name['en']}{en}"},
+            )  # fmt: skip
+        for measure, zh, en in (("mrr", "MRR@10", "MRR@10"), ("ndcg", "nDCG@10", "nDCG@10")):
+            run.metric(
+                f"{measure}_{row['key']}", row[measure].mean(), unit="score", better="higher", n=len(asked),
+                ci=bootstrap(row[measure], seed=run.seed), ci_method="bootstrap 95 %",
+                label={"zh": f"{zh}：{name['zh']}", "en": f"{en}: {name['en']}"},
             )  # fmt: skip
         run.metric(
             f"p95_{row['key']}", 1000 * float(np.percentile(row["seconds"], 95)), unit="milliseconds", better="lower",

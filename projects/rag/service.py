@@ -25,6 +25,7 @@ from projects.rag.guards import MAX_BYTES, DocumentError
 from projects.rag.ingest import StoreError
 from projects.rag.library import Library, is_full
 from projects.rag.limits import Buckets, Limits
+from projects.rag.search import Filter
 from projects.rag.telemetry import Metrics, RequestLog, log
 
 SMALL_BODY = 64 * 1024
@@ -52,6 +53,12 @@ class Ask(BaseModel):
         min_length=1, max_length=MAX_QUESTION, examples=["How long can I return an article?"]
     )
     session: str | None = Field(default=None, max_length=64, description="From POST /v1/sessions")
+
+    documents: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Answer from these only: names or patterns such as en/*.pdf",
+    )
 
     @field_validator("question")
     @classmethod
@@ -122,8 +129,10 @@ def create_app(
             else []
         )
 
+        where = Filter(tuple(ask.documents)) if ask.documents else None
+
         def events() -> Iterator[tuple[str, dict[str, Any]]]:
-            for one in answerer().stream(ask.question, turns):
+            for one in answerer().stream(ask.question, turns, where):
                 if not isinstance(one, Answer):
                     yield "sentence", {"text": one.text, "citations": list(one.citations)}
                     continue

@@ -131,7 +131,7 @@ def _record_served(run: Run, served: dict[str, Any], found: dict[str, dict[str, 
         ("own_decode", served["own_speed"], "tokens_per_s", "同一轮里 llama.cpp 自己的解码", "llama.cpp's own decoding in the same rounds"),
         ("served_first", served["first_s"], "seconds", "经 HTTP 服务的 Q8_0：首词元", "Q8_0 served over HTTP: first token"),
         ("served_peak", served["peak"], "bytes", "服务进程的内存峰值", "peak memory of the serving process"),
-        ("served_share", served["decode_speed"] / served["own_speed"], "ratio", "服务速度占 llama.cpp 自己的比例", "served speed as a share of llama.cpp's own"),
+        ("served_share", served["decode_speed"] / served["own_speed"], "times", "服务速度相对 llama.cpp 自己的循环", "served speed against llama.cpp's own loop"),
     ):  # fmt: skip
         run.metric(key, value, unit=unit, label={"zh": zh, "en": en})
     if "bnb-int8" in found:

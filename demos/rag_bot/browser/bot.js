@@ -4,6 +4,7 @@ import { Search, languageOf } from "./search.js"
 
 const SYSTEM = "Answer the customer's question in one short sentence. Use only the facts given."
 const NUMBER = /\d+(?:[.,]\d+)*/g
+const SENTENCE = /\S.*[.!?]\s/s
 const WORDS = {
   zh: {
     input: "向网店客服提问", find: "查资料", generate: "让模型作答",
@@ -39,7 +40,9 @@ export async function open({ lang, files, threads }) {
     model ||= await Llama.load(files, Math.min(4, threads))
     const facts = pieces.map(([, text]) => `- ${text.replace(/<\|[^|>]*\|>/g, " ")}`).join("\n")
     const messages = [{ role: "system", content: SYSTEM }, { role: "user", content: `Facts:\n${facts}\n\nQuestion: ${question.replace(/<\|[^|>]*\|>/g, " ")}` }]
-    const { text } = await model.answer(messages, { most: 48, signal })
+    const enough = new AbortController() // one sentence is asked for
+    signal.addEventListener("abort", () => enough.abort())
+    const { text } = await model.answer(messages, { most: 48, signal: enough.signal, heard: said => SENTENCE.test(said) && enough.abort() })
     const known = new Set(`${facts} ${question}`.match(NUMBER))
     if (!text.trim() || (text.match(NUMBER) || []).some(one => !known.has(one))) return { ...quote(pieces, words.unsafe, started) }
     const [first] = text.trim().split(/(?<=[.!?])\s/)

@@ -16,12 +16,22 @@
     card.style.left = left + "px"
     card.style.top = (fits ? below : at.top - height - 8) + "px"
   }
+  // A card serves every number of its key; its words become a link once it is known to where.
+  function linkOf(card) {
+    const words = card.querySelector(".vf-card-link")
+    if (words.href) return words
+    const link = document.createElement("a")
+    link.className = words.className
+    link.textContent = words.textContent
+    words.replaceWith(link)
+    return link
+  }
   function show(link) {
     clearTimeout(timer)
     const card = cardOf(link.dataset.vf)
     if (!card || open?.link === link) return
     hide()
-    card.querySelector(".vf-card-link").href = link.href
+    linkOf(card).href = link.href
     card.showPopover()
     place(link, card)
     link.dataset.open = ""

@@ -1,0 +1,150 @@
+"""Experiment: answering from a context: without one, with the right passage, among distractors, by position and length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.documents import SOURCES, Fact, load_facts, read_passages
+from projects.prompting.scoring import exact, holds, word_f1
+from projects.prompting.tables import column, dot, record_points, record_share
+from projects.sentiment.plots import named_dots
+
+if TYPE_CHECKING:
+    from verifolio.record import Run
+
+SYSTEM = "Answer the customer's question in a few words. Use only the facts given."
+CLOSED = "Answer the customer's question of the shop Heronholm in a few words."
+CONDITIONS = {
+    "closed": {"zh": "没有资料", "en": "no context"},
+    "gold": {"zh": "只有正确的一段", "en": "the right passage alone"},
+    "first": {"zh": "五段，正确的在最前", "en": "five passages, right one first"},
+    "middle": {"zh": "五段，正确的在中间", "en": "five passages, right one in the middle"},
+    "last": {"zh": "五段，正确的在最后", "en": "five passages, right one last"},
+    "crowded": {"zh": "九段，正确的在中间", "en": "nine passages, right one in the middle"},
+}
+QUOTE = {
+    "zh": "不用模型：照抄与问题重合最多的一段（五段里）",
+    "en": "no model: quote the passage most like the question (of five)",
+}
+
+
+def run_answers(run: Run) -> None:
+    """Ask the embedded model."""
+    with embedded(run) as asker:
+        measure_answers(run, asker)
+
+
+def measure_answers(run: Run, asker: Asks) -> None:
+    """Every question under every condition; distractors are drawn once and are the same for all."""
+    facts = load_facts(run.root, "test")[: run.params["questions"] or None]
+    passages = [one for path in sorted((run.root / SOURCES).glob("*.md")) for one in read_passages(path)]
+    replies: dict[str, list[str]] = {key: [] for key in CONDITIONS}
+    quoted = []
+    for number, fact in enumerate(facts):
+        others = distractors(fact, passages, 8, seed=number)
+        for key in CONDITIONS:
+            replies[key].append(asker.ask(question_of(key, fact, others), max_tokens=24).text)
+        quoted.append(holds(most_alike(fact.question, place(fact.passage, others[:4], 2)), fact.answer))
+        run.progress(number + 1, len(facts), "questions")
+    right = {
+        key: np.array([holds(text, fact.answer) for text, fact in zip(found, facts, strict=True)])
+        for key, found in replies.items()
+    }
+    rows = []
+    for key, name in CONDITIONS.items():
+        record_share(run, key, right[key], f"答对：{name['zh']}", f"right: {name['en']}")
+        pairs = list(zip(replies[key], facts, strict=True))
+        rows.append(
+            {
+                "condition": name,
+                "right": float(right[key].mean()),
+                "exact": float(np.mean([exact(text, fact.answer) for text, fact in pairs])),
+                "f1": float(np.mean([word_f1(text, fact.answer) for text, fact in pairs])),
+            }
+        )
+    rows.append({"condition": QUOTE, "right": float(np.mean(quoted)), "exact": 0.0, "f1": None})
+    record_share(run, "quote", np.array(quoted), f"答对：{QUOTE['zh']}", f"right: {QUOTE['en']}")
+    run.table(
+        "conditions",
+        columns=[
+            column("condition", "条件", "condition"), column("right", "答案在回答里", "answer in the reply", "ratio"),
+            column("exact", "逐字相等", "exact match", "ratio"), column("f1", "词 F1", "word F1", "score"),
+        ],
+        rows=rows,
+    )  # fmt: skip
+    for first, second, zh, en in (
+        ("gold", "closed", "给正确的一段，比没有资料", "the right passage minus no context"),
+        (
+            "middle",
+            "gold",
+            "加四段干扰，比只有正确的一段",
+            "four distractors added, minus the right passage alone",
+        ),
+        ("last", "first", "正确的在最后，比在最前", "right passage last minus first"),
+        ("crowded", "middle", "九段比五段", "nine passages minus five"),
+    ):
+        record_points(run, f"{first}_minus_{second}", right[first].astype(float) - right[second], zh, en)
+    _record_failures(run, facts, replies["gold"], right["gold"])
+    words = {f"@{key}": name for key, name in CONDITIONS.items()} | {"@quote": QUOTE}
+    words["@value"] = {"zh": "答对的问题（%）", "en": "questions answered (%)"}
+    dots = [dot(f"@{key}", values) for key, values in {**right, "quote": np.array(quoted)}.items()]
+    run.chart("conditions", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+
+
+def distractors(fact: Fact, passages: Sequence[str], count: int, *, seed: int) -> list[str]:
+    """Other passages of the handbook that do not hold the answer."""
+    draw = np.random.default_rng(seed)
+    free = [one for one in passages if one != fact.passage and not holds(one, fact.answer)]
+    return [free[i] for i in draw.permutation(len(free))[:count]]
+
+
+def place(passage: str, others: Sequence[str], at: int) -> list[str]:
+    """The right passage among the others, at a position."""
+    return [*others[:at], passage, *others[at:]]
+
+
+def question_of(condition: str, fact: Fact, others: Sequence[str]) -> list[dict[str, str]]:
+    """The messages of one condition."""
+    if condition == "closed":
+        return user(f"Question: {fact.question}", CLOSED)
+    shown = {
+        "gold": [fact.passage],
+        "first": place(fact.passage, others[:4], 0),
+        "middle": place(fact.passage, others[:4], 2),
+        "last": place(fact.passage, others[:4], 4),
+        "crowded": place(fact.passage, others, 4),
+    }[condition]
+    facts = "\n".join(f"- {one}" for one in shown)
+    return user(f"Facts:\n{facts}\n\nQuestion: {fact.question}", SYSTEM)
+
+
+def most_alike(question: str, passages: Sequence[str]) -> str:
+    """The passage that shares most words with the question."""
+    asked = _words(question)
+    return max(passages, key=lambda one: len(asked & _words(one)))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"[a-z0-9]+", text.lower()) if len(word) > 2}
+
+
+def _record_failures(run: Run, facts: Sequence[Fact], replies: Sequence[str], right: np.ndarray) -> None:
+    """Some wrong replies although the right passage was there."""
+    wrong = [i for i in range(len(facts)) if not right[i]][:5]
+    run.table(
+        "failures",
+        columns=[
+            column("question", "问题", "question"), column("answer", "应含", "should hold"),
+            column("reply", "回答", "reply"),
+        ],
+        rows=[
+            {"question": facts[i].question, "answer": facts[i].answer.split("|")[0],
+             "reply": " ".join(replies[i].split())[:160]}
+            for i in wrong
+        ],
+    )  # fmt: skip

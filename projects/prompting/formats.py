@@ -1,0 +1,108 @@
+"""Experiment: the same question, four output formats: how many replies can be parsed, and how many are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.reviews import ending, load_pool
+from projects.prompting.scoring import LABELS, label_alone, label_in_json, label_said
+from projects.prompting.tables import column, dot, record_points, record_share
+from projects.sentiment.plots import named_dots
+
+if TYPE_CHECKING:
+    from verifolio.record import Run
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"sentiment": {"type": "string", "enum": list(LABELS)}},
+    "required": ["sentiment"],
+    "additionalProperties": False,
+}
+ENFORCED = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA}}
+
+
+@dataclass(frozen=True)
+class Format:
+    """An instruction, how its reply is read, and what is asked of the server beside the prompt."""
+
+    name: dict[str, str]
+    instruction: str
+    parse: Callable[[str], int | None]
+    max_tokens: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+JSON_ASKED = 'Reply with JSON only, either {"sentiment": "positive"} or {"sentiment": "negative"}.'
+FORMATS = {
+    "free": Format(
+        {"zh": "自由作答", "en": "free text"}, "Is this review positive or negative? Say why.", label_said, 32
+    ),
+    "word": Format(
+        {"zh": "只答一个词", "en": "one word"},
+        "Answer with one word, positive or negative.", label_alone, 12,
+    ),
+    "json": Format({"zh": "提示里要求 JSON", "en": "JSON by prompt"}, JSON_ASKED, label_in_json, 24),
+    "schema": Format(
+        {"zh": "服务器强制 JSON", "en": "JSON enforced by the server"}, JSON_ASKED, label_in_json, 24,
+        {"response_format": ENFORCED},
+    ),
+}  # fmt: skip
+
+
+def run_formats(run: Run) -> None:
+    """Ask the embedded model."""
+    with embedded(run) as asker:
+        measure_formats(run, asker)
+
+
+def measure_formats(run: Run, asker: Asks) -> None:
+    """Every format on the same reviews; what cannot be parsed is not right."""
+    params = run.params
+    pool = load_pool(run.input("imdb"), asked=params["reviews"], shown=2, seed=run.seed)
+    labels, texts = pool.asked.labels, [ending(text, params["words"]) for text in pool.asked.texts]
+    said, example = {}, {}
+    for key, form in FORMATS.items():
+        replies = [
+            asker.ask(
+                user(f"Review: {text}\n\n{form.instruction}"), max_tokens=form.max_tokens, **form.options
+            ).text
+            for text in texts
+        ]
+        parsed = [form.parse(reply) for reply in replies]
+        said[key] = np.array([-1 if label is None else label for label in parsed])
+        unread = [reply for reply, label in zip(replies, parsed, strict=True) if label is None]
+        example[key] = " ".join((unread or replies)[0].split())[:120]
+        run.progress(len(said), len(FORMATS), "formats")
+    rows = []
+    for key, form in FORMATS.items():
+        zh, en = form.name["zh"], form.name["en"]
+        parsed, right = said[key] >= 0, said[key] == labels
+        record_share(run, f"{key}_parsed", parsed, f"可解析：{zh}", f"parsed: {en}")
+        record_share(run, f"{key}_accuracy", right, f"准确率：{zh}", f"accuracy: {en}")
+        rows.append(
+            {"format": form.name, "parsed": float(parsed.mean()), "accuracy": float(right.mean()),
+             "says_positive": float((said[key] == 1).mean()), "example": example[key]}
+        )  # fmt: skip
+    run.table(
+        "formats",
+        columns=[
+            column("format", "格式", "format"), column("parsed", "可解析", "parsed", "ratio"),
+            column("accuracy", "准确率", "accuracy", "ratio"),
+            column("says_positive", "答“正面”", "says positive", "ratio"),
+            column("example", "一条回答（有解析不了的就取它）", "one reply (unparsed, if there is one)"),
+        ],
+        rows=rows,
+    )  # fmt: skip
+    record_points(
+        run, "schema_parsed_gain", (said["schema"] >= 0).astype(float) - (said["json"] >= 0),
+        "强制 JSON 比只在提示里要求多解析出", "parsed: enforced minus asked for",
+    )  # fmt: skip
+    words = {f"@{key}": form.name for key, form in FORMATS.items()}
+    words["@value"] = {"zh": "可解析的回答（%）", "en": "replies that parse (%)"}
+    dots = [dot(f"@{key}", said[key] >= 0) for key in FORMATS]
+    run.chart("parsed", named_dots(dots, order=[one["name"] for one in dots]), words=words)

@@ -1,0 +1,1 @@
+"""A post for other places: LinkedIn, Zhihu, WeChat, dev.to, any Markdown."""

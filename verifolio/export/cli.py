@@ -1,0 +1,55 @@
+"""`verifolio export POST --to PLACE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_NEXT = {
+    "linkedin": "paste the text into a new post; {cover} is its picture",
+    "zhihu": "写文章 → 导入文档, choose the file; put the {count} pictures in where they are named",
+    "wechat": "open it in a browser, press the button, paste into the editor; replace the {count} pictures by uploads",
+    "devto": "paste it into the editor in Markdown mode; it stays a draft until you set published: true",
+    "markdown": "take the file and the folder images along",
+}
+
+
+@click.command("export")
+@click.argument("post")
+@click.option(
+    "--to", "place", required=True, type=click.Choice(["linkedin", "zhihu", "wechat", "devto", "markdown"])
+)
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="Default: what the place’s readers expect.")
+@click.option(
+    "--images-at",
+    default="",
+    metavar="URL",
+    help="Where you put the pictures (default: images/ beside the text).",
+)
+@click.pass_context
+def export(ctx: click.Context, post: str, place: str, lang: str | None, images_at: str) -> None:
+    """A post for another place, into build/export/POST/PLACE/.
+
+    Numbers become text, charts pictures, links absolute (set SITE_URL), demos a recorded answer and a link; the
+    receipts stand at the end. It keeps to the place's limits, and a stale number or a false claim stops it.
+
+    \b
+      verifolio export fine-tuning --to wechat
+      verifolio export fine-tuning --to devto --images-at https://example.org/pictures
+    """
+    from verifolio.export.command import export_post
+    from verifolio.portfolio import find_root
+    from verifolio.site import read_site
+
+    root: Path = ctx.obj or find_root()
+    paths = export_post(root, post, place, lang or "", images_at)
+    for path in paths:
+        click.echo(f"  {path.relative_to(root).as_posix()}  {path.stat().st_size:,} bytes")
+    cover = paths[1].relative_to(root).as_posix()
+    click.echo(f"next: {_NEXT[place].format(cover=cover, count=len(paths) - 2)}")
+    if "127.0.0.1" in read_site(root).url:
+        click.echo(
+            "! links lead to 127.0.0.1: set SITE_URL=https://… to your site’s address and export again",
+            err=True,
+        )

@@ -1,0 +1,1 @@
+"""Projects: each folder declares its experiments in experiments.yml."""

@@ -1,0 +1,1 @@
+"""__SLUG__: what it measures stands in experiments.yml."""
