@@ -96,7 +96,7 @@ def test_an_answer_names_its_sources_and_what_is_not_there_is_refused(page, sear
 def test_the_model_comes_on_request_only_and_says_nothing_that_the_sources_do_not(page, search):
     page.locator(".vf-demo-browser").click()
     page.locator(".vf-demo-form").wait_for()
-    page.set_default_timeout(240 * SECONDS)  # 150 MB, and WebAssembly on a busy machine
+    page.set_default_timeout(540 * SECONDS)  # 150 MB, and WebAssembly on a busy machine
     asked = [
         one for one in load_questions("development") if one.lang == "en" and search.find(one.question).pieces
     ]
