@@ -27,7 +27,7 @@ VARIABLES = {
 }  # fmt: skip
 _AXIS = {
     "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "tickColor": "#6b6b6b", "domainColor": "#6b6b6b",
-    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal",
+    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal", "titleLimit": 230,
 }  # fmt: skip
 _LEGEND = {
     "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
@@ -40,7 +40,7 @@ _CONFIG = {
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
-_RENDERER = "3"  # part of the cache's key: raise it when the code below draws differently
+_RENDERER = "4"  # part of the cache's key: raise it when the code below draws differently
 
 
 def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
