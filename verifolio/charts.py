@@ -27,20 +27,20 @@ VARIABLES = {
 }  # fmt: skip
 _AXIS = {
     "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "tickColor": "#6b6b6b", "domainColor": "#6b6b6b",
-    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal", "titleLimit": 230,
+    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal", "titleLimit": 300,
 }  # fmt: skip
 _LEGEND = {
     "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
     "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
 }  # fmt: skip
 _CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "legend": _LEGEND,
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end"}, "legend": _LEGEND,
     "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
-_RENDERER = "4"  # part of the cache's key: raise it when the code below draws differently
+_RENDERER = "5"  # part of the cache's key: raise it when the code below draws differently
 
 
 def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
