@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from projects.small_llm.chat import peak_bytes
+from projects.small_llm.precision import compute_dtype
 
+Logits = Callable[[list[int]], np.ndarray]
 Decode = Callable[[list[int], int], list[float]]  # prompt, count → seconds at which each token was there
 
 
-def measure(logits: Callable[[list[int]], np.ndarray], last: Callable[[list[int]], np.ndarray], decode: Decode,
-            job: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def measure(name: str, logits: Logits, last: Logits, decode: Decode, job: dict[str, Any]) -> dict[str, Any]:
     """Speed (the best of several rounds: other programs can only slow one down), surprise, verdicts."""
     prompt, rounds = job["speed_prompt"], []
     decode(prompt[:8], 2)  # pages are touched, kernels chosen
@@ -38,7 +39,8 @@ def measure(logits: Callable[[list[int]], np.ndarray], last: Callable[[list[int]
     nats = [surprise(logits(ids), ids) for ids in job["texts"]]
     found["perplexity"] = float(np.exp(np.concatenate(nats).mean()))
     negative, positive = job["verdicts"]
-    found["margins"] = [float(one[positive] - one[negative]) for one in map(last, job["prompts"])]
+    prompts = job["prompts"] if name in job["closely"] else job["prompts"][: job["reviews"]]
+    found["margins"] = [float(one[positive] - one[negative]) for one in map(last, prompts)]
     return found
 
 
@@ -48,21 +50,19 @@ def measure_torch(name: str, folder: Path, job: dict[str, Any]) -> dict[str, Any
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     torch.set_num_threads(job["threads"])
+    native = compute_dtype()
     options: dict[str, Any] = {"dtype": torch.bfloat16 if name == "bf16" else torch.float32}
     if name == "bnb-int8":
-        options = {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "dtype": torch.bfloat16}
+        options = {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "dtype": native}
     if name == "bnb-nf4":
         config = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=native
         )
-        options = {"quantization_config": config, "dtype": torch.bfloat16}
+        options = {"quantization_config": config, "dtype": native}
     model = AutoModelForCausalLM.from_pretrained(folder, **options).eval()
     if name == "torch-int8":
         model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
-    size = sum(
-        one.numel() * one.element_size()
-        for one in {id(one): one for one in model.state_dict().values() if torch.is_tensor(one)}.values()
-    )
+    size = bytes_of(model)
 
     def logits(ids: list[int]) -> np.ndarray:
         with torch.inference_mode():
@@ -85,15 +85,28 @@ def measure_torch(name: str, folder: Path, job: dict[str, Any]) -> dict[str, Any
                 times.append(time.perf_counter() - started)
         return times
 
-    return measure(logits, last, decode, job) | {"weights_bytes": size}
+    return measure(name, logits, last, decode, job) | {"weights_bytes": size}
 
 
-def measure_llama(path: Path, job: dict[str, Any]) -> dict[str, Any]:
+def bytes_of(model: Any) -> int:
+    """All tensors that the model holds, scales too; a matrix that is embedding and output layer counts once."""
+    import torch
+
+    kept = [
+        one
+        for value in model.state_dict().values()
+        for one in (value if isinstance(value, tuple) else [value])
+    ]
+    tensors = {one.data_ptr(): one for one in kept if torch.is_tensor(one)}
+    return sum(one.numel() * one.element_size() for one in tensors.values())
+
+
+def measure_llama(name: str, path: Path, job: dict[str, Any]) -> dict[str, Any]:
     """llama.cpp's library, called as llama-bench calls it."""
     from projects.small_llm.llamacpp import NativeModel
 
     with NativeModel(path, context=512, threads=job["threads"]) as native:
-        found = measure(native.logits, native.last_logits, native.timed, job)
+        found = measure(name, native.logits, native.last_logits, native.timed, job)
     return found | {"weights_bytes": path.stat().st_size}
 
 
@@ -104,15 +117,11 @@ def measure_served(path: Path, job: dict[str, Any]) -> dict[str, Any]:
 
     prompt, count, served, own, first = job["speed_prompt"], job["answer"], [], [], []
     with LocalChat(path, n_ctx=512, threads=job["threads"]) as chat:
-        list(chat.complete(prompt[:8], max_tokens=2))
-        for _ in range(job["rounds"]):
-            pieces = list(chat.complete(prompt, max_tokens=count))
-            first.append(pieces[0].seconds)
-            served.append((pieces[-1].tokens - 1) / (pieces[-1].seconds - pieces[0].seconds))
+        list(chat.complete(prompt, max_tokens=count))
         peak = peak_bytes()
         with NativeModel(path, context=512, threads=job["threads"]) as native:
-            native.timed(prompt[:8], 2)
-            for _ in range(job["rounds"]):
+            native.timed(prompt, count)
+            for _ in range(job["served_rounds"]):
                 times = native.timed(prompt, count)
                 own.append((len(times) - 1) / (times[-1] - times[0]))
                 pieces = list(chat.complete(prompt, max_tokens=count))
@@ -128,7 +137,7 @@ def main(name: str, file: str, job_file: str) -> None:
     if name == "served":
         found = measure_served(Path(file), job)
     elif file.endswith(".gguf"):
-        found = measure_llama(Path(file), job)
+        found = measure_llama(name, Path(file), job)
     else:
         found = measure_torch(name, Path(file), job)
     print(json.dumps(found))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from projects.sentiment import metrics
+from projects.small_llm import runtime_worker
 from projects.small_llm.export import weights_of
 from projects.small_llm.gguf_export import write_gguf
 from projects.small_llm.held_out import load_held_out
@@ -54,27 +55,19 @@ def _write_job(run: Run) -> tuple[Path, np.ndarray]:
     params, tokenizer = run.params, load_words(run.input("smollm2"))
     held = load_held_out(
         run.input("imdb"), lambda text: tokenizer.encode(text).ids, texts=params["texts"], length=params["length"],
-        reviews=params["reviews"], words=params["words"], seed=run.seed,
+        reviews=params["more_reviews"], words=params["words"], seed=run.seed,
     )  # fmt: skip
     job = {"threads": min(2, os.cpu_count() or 1), "texts": held.texts, "prompts": held.prompts,
            "verdicts": held.verdicts, "speed_prompt": held.texts[0][: params["prompt"]], "answer": params["answer"],
-           "rounds": params["rounds"]}  # fmt: skip
+           "rounds": params["rounds"], "served_rounds": params["served_rounds"], "reviews": params["reviews"],
+           "closely": params["closely"]}  # fmt: skip
     path = run.work / "job.json"
     path.write_text(json.dumps(job))
     return path, np.array(held.labels)
 
 
 def _measure(run: Run, name: str, file: Path, job: Path) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "projects.small_llm.runtime_worker",
-        name,
-        str(file),
-        str(job),
-    ]
+    command = [sys.executable, "-W", "ignore", "-m", runtime_worker.__name__, name, str(file), str(job)]
     here = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -84,10 +77,13 @@ def _measure(run: Run, name: str, file: Path, job: Path) -> dict[str, Any]:
 
 
 def _record(run: Run, found: dict[str, dict[str, Any]], labels: np.ndarray) -> None:
-    n, rows = len(labels), []
-    right = {name: (np.array(one["margins"]) >= 0) == (labels == 1) for name, one in found.items()}
+    rows = []
+    right = {
+        name: (np.array(one["margins"]) >= 0) == (labels[: len(one["margins"])] == 1)
+        for name, one in found.items()
+    }
     for name, one in found.items():
-        share, title = float(right[name].mean()), TITLES[name]
+        share, n, title = float(right[name].mean()), len(right[name]), TITLES[name]
         for key, value, unit, better, zh, en in (
             ("bytes", one["weights_bytes"], "bytes", "lower", "权重大小", "size of the weights"),
             ("peak", one["peak"], "bytes", "lower", "内存峰值", "peak memory"),
@@ -101,10 +97,11 @@ def _record(run: Run, found: dict[str, dict[str, Any]], labels: np.ndarray) -> N
         run.metric(f"{_key(name)}_accuracy", share, unit="ratio", better="higher", n=n, ci=metrics.wilson(share, n),
                    ci_method="Wilson 95 %", label={"zh": f"{title}：任务准确率", "en": f"{title}: task accuracy"})  # fmt: skip
         rows.append({"runtime": title, "bytes": one["weights_bytes"], "peak": one["peak"], "prompt": one["prompt_speed"],
-                     "decode": one["decode_speed"], "first": one["first_s"], "perplexity": one["perplexity"], "accuracy": share})  # fmt: skip
+                     "decode": one["decode_speed"], "first": one["first_s"], "perplexity": one["perplexity"], "accuracy": share, "n": n})  # fmt: skip
     if "fp32" in right:
         for name in [name for name in right if name != "fp32"]:
-            gain = 100 * (right[name].astype(float) - right["fp32"].astype(float))
+            n = min(len(right[name]), len(right["fp32"]))
+            gain = 100 * (right[name][:n].astype(float) - right["fp32"][:n].astype(float))
             run.metric(f"{_key(name)}_minus_fp32", float(gain.mean()), unit="points", better="higher", n=n,
                        ci=metrics.bootstrap(gain), ci_method="paired bootstrap 95 %",
                        label={"zh": f"{TITLES[name]} 减 fp32：任务准确率", "en": f"{TITLES[name]} minus fp32: task accuracy"})  # fmt: skip
@@ -119,6 +116,7 @@ def _record(run: Run, found: dict[str, dict[str, Any]], labels: np.ndarray) -> N
             {"key": "first", "label": {"zh": "首词元", "en": "first token"}, "unit": "seconds"},
             {"key": "perplexity", "label": {"zh": "困惑度", "en": "perplexity"}, "unit": "score"},
             {"key": "accuracy", "label": {"zh": "准确率", "en": "accuracy"}, "unit": "ratio"},
+            {"key": "n", "label": {"zh": "评论数", "en": "reviews"}, "unit": "count"},
         ],
         rows=rows,
     )
