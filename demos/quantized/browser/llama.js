@@ -2,7 +2,7 @@
 // Shared by the demos that talk. Greedy, as on the server; the prompt is what the model's own chat template gives.
 const WLLAMA = "@wllama/wllama/esm/"
 const CONTEXT = 1024
-const SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face" // the template's own
+const SYSTEM = "You are a helpful assistant." // as on the server; the template's own names the model
 
 const QUIET = { debug() {}, log() {}, warn() {}, error: console.error } // it warns of the single thread that was asked for
 
