@@ -62,7 +62,8 @@ def test_staging_that_is_refused_midway_can_be_given_again(workbench, monkeypatc
             stage(workbench.root)
     landed, later = set(calls[:12]), set(stage(workbench.root).changed)
     staged = {path for path in (workbench.root / "build" / "docs").rglob("*") if path.is_file()}
-    assert later and not later & landed
+    assert later
+    assert not later & landed
     assert staged <= later | landed
     assert stage(workbench.root).changed == []
 
