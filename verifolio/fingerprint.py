@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,9 @@ def code_hashes(root: Path, module: str, declared_in: str = "") -> dict[str, str
 
 
 def _module_path(root: Path, module: str) -> Path | None:
-    path = root.joinpath(*module.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    path = f"{root}/{module.replace('.', '/')}"
+    found = next((one for one in (f"{path}.py", f"{path}/__init__.py") if os.path.isfile(one)), None)
+    return Path(found) if found else None
 
 
 def _file_hashes(experiment: Experiment) -> dict[str, str]:
