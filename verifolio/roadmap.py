@@ -7,6 +7,7 @@ something it rests on is no longer fresh; *in progress* when some of it is there
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Sequence
@@ -19,7 +20,6 @@ from verifolio.receipts import receipt_path
 from verifolio.words import say
 
 FILE = "blog/weeks.yml"
-_NAMED = re.compile(r"(?<![\w.])(\w+\.\w+)(?=\.\w)")  # project.experiment before .key, in one pass
 
 
 class Roadmap:
@@ -122,7 +122,7 @@ class Roadmap:
     def _experiments_of(self, post: Post) -> set[str]:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
         states = self._page.evidence.states
-        named = set(_NAMED.findall(text)) & states.keys()
+        named = {name for name in states if f"{name}." in text and _names(name).search(text)}
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
         return named | (recorded & states.keys())
@@ -157,3 +157,9 @@ def chip(state: str, lang: str) -> str:
 
 def _experiment_of(demo: Demo) -> str:
     return demo.recorded.table.rpartition(".")[0] if demo.recorded else ""
+
+
+@functools.cache
+def _names(experiment: str) -> re.Pattern[str]:
+    """Finds `project.experiment` before a key."""
+    return re.compile(rf"(?<![\w.]){re.escape(experiment)}\.\w")
