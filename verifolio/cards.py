@@ -36,7 +36,9 @@ def receipt_block(page: Page, block: Block) -> str:
     """`::: receipt project.experiment.metric :::`: the card of a number, standing in the page."""
     quantity = page.evidence.evaluate(block.target)
     if quantity.metric is None:
-        raise AuthorError(f"‘{block.target}’ is not a metric", hint="::: receipt project.experiment.metric :::")
+        raise AuthorError(
+            f"‘{block.target}’ is not a metric", hint="::: receipt project.experiment.metric :::"
+        )
     page.bound.append(f"receipt {block.target}")
     page.doubt(block.line, quantity.refs)
     link = f'<a href="{page.href(page.receipt(quantity.refs[0]))}">{say("open_receipt", page.lang)}</a>'
