@@ -32,9 +32,8 @@ def patched_module(slug: str) -> Iterator[Any]:
     """The module that a finding's patch changes, loaded from the patched copy; the installed one stays as it is."""
     finding = next(one for one in read_findings() if one.slug == slug)
     with patched_copy(finding) as overlay:
-        spec = importlib.util.spec_from_file_location(
-            f"patched_{slug.replace('-', '_')}", overlay / finding.entry.file
-        )
+        package = ".".join(Path(finding.entry.file).parts[:-1])  # so that its relative imports find their way
+        spec = importlib.util.spec_from_file_location(f"{package}._patched", overlay / finding.entry.file)
         if spec is None or spec.loader is None:
             raise RuntimeError(f"{finding.entry.file} cannot be loaded")
         module = importlib.util.module_from_spec(spec)
@@ -52,7 +51,10 @@ def outcome(split: Split, text: str, pattern: str) -> str:
     """`kept` when the pieces put together are the text, `altered` when not, `raised` when there are none."""
     try:
         pieces = split(text, pattern, keep_separator=True)
-    except TypeError:  # a group that took no part in the match is None
+    except (
+        TypeError,
+        IndexError,
+    ):  # a group that took no part is None; an odd number of pieces has no last pair
         return "raised"
     return "kept" if "".join(pieces) == text else "altered"
 
