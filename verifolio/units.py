@@ -100,12 +100,11 @@ def _prefixed(value: float, digits: int | None, *, whole: bool) -> tuple[str, st
 
 
 def _in_han(value: float, digits: int | None, name: str) -> str:
-    """Large counts by ten thousands, as Chinese counts: `59.4 万参数`, `1.35 亿参数`."""
-    exponent = _exponent(value, 3) if value else 0
-    for power, factor, step in ((8, 1e8, "亿"), (4, 1e4, "万")):
-        if exponent >= power:
-            return f"{_rounded(value / factor, digits, 3)}{NARROW}{step}{name}"
-    return f"{value:,.0f}" + (f"{NARROW}{name}" if name else "")
+    """Large counts by ten thousands, as Chinese counts: `59.4 万参数`, `1.35 亿参数`; small ones whole."""
+    if value < 1e4:
+        return f"{value:,.0f}" + (f"{NARROW}{name}" if name else "")
+    factor, step = (1e8, "亿") if _exponent(value, 3) >= 8 else (1e4, "万")
+    return f"{_rounded(value / factor, digits, 3)}{NARROW}{step}{name}"
 
 
 def _exponent(value: float, figures: int) -> int:
