@@ -9,14 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from looking import STRICT
 from repository import REPOSITORY, make_rungs
 
+from projects.small_llm.chat import SYSTEM
 from projects.small_llm.llamacpp import NativeModel
 from scripts.rung_site import make_rung_site, serve_folder
 from verifolio.build import only_builder
 
 QUESTION = "What is the capital of France?"
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 PROMPT = (
     f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
 )
@@ -38,7 +39,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with only_builder(REPOSITORY / "build" / "work"):
         make_rungs()
     page = make_rung_site(REPOSITORY, "quantized", folder, QUESTION)
-    with serve_folder(folder) as url:
+    with serve_folder(folder, {"Content-Security-Policy": STRICT}) as url:
         yield url + page
 
 
@@ -57,6 +58,7 @@ def page(context: Any, address: str) -> Iterator[Any]:
     page.asked, page.said = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("console", lambda one: "Content Security Policy" in one.text and page.said.append(one.text))
     page.goto(address)
     yield page
     page.close()
