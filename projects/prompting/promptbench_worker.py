@@ -26,7 +26,7 @@ def main() -> None:
     """Attack the prompt by every method that is asked for."""
     import numpy as np
     import promptbench
-    from promptbench import prompt_attack
+    from promptbench.prompt_attack import attack as attacking
     from promptbench.prompts.semantic_atk_prompts import SEMANTIC_ADV_PROMPT_SET
 
     task: dict[str, Any] = json.load(sys.stdin)
@@ -56,8 +56,9 @@ def main() -> None:
             prompts = SEMANTIC_ADV_PROMPT_SET["sst2"]
             SEMANTIC_ADV_PROMPT_SET["sst2"] = {lang: some[:budget] for lang, some in prompts.items()}
         else:
-            prompt_attack.attack_config["goal_function"]["query_budget"] = budget
-        reported = prompt_attack.Attack(
+            # not the package's own attack_config: `from .__init__ import` gave the module a second one
+            attacking.attack_config["goal_function"]["query_budget"] = budget
+        reported = attacking.Attack(
             model, attack, rows, task["prompt"], score, ["positive", "negative", "sentence"], verbose=False
         ).attack()
         if attack == "semantic":
