@@ -178,7 +178,7 @@ def test_the_command_refuses_to_start_above_the_cap(
     monkeypatch.setenv("OPENAI_BASE_URL", fake.endpoint.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     monkeypatch.setenv("OPENAI_MODEL", "gpt-4")
-    assert main(["fewshot", "--profile", "smoke"]) == 1
+    assert main(["followups", "--profile", "smoke"]) == 1
     assert "nothing was sent" in capsys.readouterr().err
     assert not fake.asked
 
