@@ -30,10 +30,8 @@ def _reviews_read_once() -> Iterator[None]:
         def call(given: Any, *more: Any) -> Any:
             key = (given if isinstance(given, Path) else id(given), *more)
             if key not in kept:
-                kept[key] = (
-                    given,
-                    function(given, *more),
-                )  # holds the argument, so that its id stays its own
+                result = function(given, *more)
+                kept[key] = given, result  # the argument stays, and with it its id
             return kept[key][1]
 
         return call
