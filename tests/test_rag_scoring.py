@@ -120,7 +120,7 @@ def test_planting_adds_the_instruction_to_every_passage_found():
     class Finder:
         passages = (KETTLE,)
 
-        def find(self, _: str) -> Found:
+        def find(self, _: str, *, where=None) -> Found:
             return Found([KETTLE, RETURNS])
 
     found = PlantedFinder(Finder(), PLANTED["en"][0]).find("x").passages

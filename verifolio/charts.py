@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from verifolio.errors import AuthorError
 from verifolio.files import write_cache
@@ -43,11 +44,12 @@ _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what 
 _RENDERER = "5"  # part of the cache's key: raise it when the code below draws differently
 
 
+@functools.lru_cache(maxsize=512)  # a receipt and its posts show the same drawing
 def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
     """One drawing, from the cache when nothing about it changed."""
     spec = _prepared(chart, lang, WIDTHS[size])
-    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
-    name = hashlib.sha256(f"{_RENDERER} {_engine_version()} {text}".encode()).hexdigest()[:24]
+    text = msgspec.json.encode(spec, order="sorted")
+    name = hashlib.sha256(f"{_RENDERER} {_engine_version()} ".encode() + text).hexdigest()[:24]
     path = cache / f"{name}.svg"
     if path.exists():
         return path.read_text(encoding="utf-8")
@@ -69,9 +71,10 @@ def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
     return svg
 
 
+@functools.lru_cache(maxsize=256)
 def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], bool]:
     """Column titles, rows, and whether rows were left out (above MAX_ROWS)."""
-    spec = _translated(chart.spec, chart.words, lang)
+    spec = _spec(chart, lang)
     titles, ends = _field_titles(spec), _interval_ends(spec)
     rows = _data_rows(spec)
     if not rows:
@@ -85,7 +88,7 @@ def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], boo
 
 
 def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
-    spec = _translated(chart.spec, chart.words, lang)
+    spec = _spec(chart, lang)
     spec = {key: value for key, value in spec.items() if key != "title"}
     if spec.get("width") in (None, "container"):
         spec["width"] = width
@@ -97,6 +100,11 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
         spec["config"]["legend"] = {**_LEGEND, "columns": 1}
     return spec
+
+
+@functools.lru_cache(maxsize=256)
+def _spec(chart: Chart, lang: str) -> Any:
+    return _translated(chart.spec, chart.words, lang)
 
 
 def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:

@@ -246,6 +246,12 @@ _ONLY = click.option(
     default=None,
     help="One kind of place (model: the model repository).",
 )
+_TRY = click.option(
+    "--try",
+    "rehearse",
+    is_flag=True,
+    help="Start every Gradio bundle here, alone in a new environment, and ask it; sends nothing.",
+)
 
 
 @publish.command("site")
@@ -276,8 +282,11 @@ def publish_site_command(ctx: click.Context, to: str, path: Path | None, live: s
 @_YES
 @_WAIT
 @_ONLY
+@_TRY
 @click.pass_context
-def publish_demo_command(ctx: click.Context, name: str, yes: bool, wait_s: float, only: str | None) -> None:
+def publish_demo_command(
+    ctx: click.Context, name: str, yes: bool, wait_s: float, only: str | None, rehearse: bool
+) -> None:
     """Publish one demo to every place that its demo.yml names.
 
     Builds bundles that stand alone below build/demos/, compares them with what the hubs hold, sends what
@@ -285,7 +294,9 @@ def publish_demo_command(ctx: click.Context, name: str, yes: bool, wait_s: float
     """
     from verifolio.publish.command import Options, publish_demos
 
-    publish_demos(_root(ctx), [name], Options(yes=yes, wait_s=wait_s, only=only or ""))
+    if yes and rehearse:
+        raise click.UsageError("--try runs the bundles here and --yes sends them: give one of the two")
+    publish_demos(_root(ctx), [name], Options(yes=yes, wait_s=wait_s, only=only or "", rehearse=rehearse))
 
 
 @publish.command("all")

@@ -102,6 +102,8 @@ def run_generation(run: Run) -> None:
         }
         run.say(f"{label['en']}: distinct-2 {scores[name]['distinct2'].mean():.3f}")
     run.metric("prompts", len(prompts), unit="count", label={"zh": "题目数", "en": "prompts"})
+    run.metric("story_tokens", p["story_tokens"], unit="count",
+               label={"zh": "一个故事至多的词元", "en": "tokens of a story at most"})  # fmt: skip
     _record_strategies(run, scores)
     _record_stories(run, stories, p["shown"])
     _record_summaries(run, model, tokenizer)

@@ -10,18 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from looking import STRICT
 
 from projects.sentiment.inference import load_classifier
 from verifolio.results import read_result
 
 CLASSIFIER = "en/demos/classifier/"
 WEIGHTS = "**/assets/weights/sentiment/classifier.onnx.gz*"
-# What a page with a browser rung needs at most: its own files, WebAssembly, and workers made of blobs.
-STRICT = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
-    "connect-src 'self' blob:; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "form-action 'none'; base-uri 'none'"
-)
 OPEN = """async () => {
   const { Files } = await import(new URL("../../assets/js/demo-files.js", document.baseURI))
   const { browser, words } = JSON.parse(document.querySelector("vf-demo script[type='application/json']").textContent)
@@ -216,6 +211,16 @@ def test_a_phone_with_little_memory_is_asked_first_and_nothing_overflows(new_pag
              .map(one => [one.className, one.getBoundingClientRect().height]).filter(([, height]) => height < 36)"""
     )
     assert small == []
+
+
+def test_the_shop_assistant_answers_on_a_phone_without_overflow(new_page, strict):
+    page = new_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.goto(strict + "demos/rag_bot/")
+    climb(page)
+    page.locator(".vf-demo-form textarea").fill("铸铁煎锅多少钱？")
+    page.get_by_role("button", name="查资料").click()
+    page.locator(".vf-demo-stage .vf-demo-output:not([aria-busy]) cite").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def test_the_keyboard_and_a_screen_reader_reach_everything(page):

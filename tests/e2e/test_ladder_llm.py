@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from looking import STRICT
 from repository import REPOSITORY, make_rungs
 
 from projects.small_llm.llamacpp import NativeModel
@@ -38,7 +39,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with only_builder(REPOSITORY / "build" / "work"):
         make_rungs()
     page = make_rung_site(REPOSITORY, "quantized", folder, QUESTION)
-    with serve_folder(folder) as url:
+    with serve_folder(folder, {"Content-Security-Policy": STRICT}) as url:
         yield url + page
 
 
@@ -57,6 +58,7 @@ def page(context: Any, address: str) -> Iterator[Any]:
     page.asked, page.said = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("console", lambda one: "Content Security Policy" in one.text and page.said.append(one.text))
     page.goto(address)
     yield page
     page.close()

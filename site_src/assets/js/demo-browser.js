@@ -1,5 +1,6 @@
 // The rung in this browser: files with progress, then a form around what the demo's module offers.
 //   open(host) → { input: {label, rows}, run: label, actions, settings, answer(text, {action, signal, show}), close() }
+//   host: {lang, files, signal, threads, tell(text), progress(done, total)}
 // An answer is {label, score, text, note, sources: [{document, place, quote}], facts: [[name, value]]}.
 import { Failure, make } from "./demo.js"
 import { Files } from "./demo-files.js"
@@ -21,11 +22,21 @@ export async function open(demo, signal) {
   const quiet = new Files(files.entries, words, signal, bytes => demo.onmore?.(bytes))
   const { open: start } = await import(new URL(browser.module, document.baseURI))
   const session = await start({
-    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text),
+    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text), progress: estimate(demo),
     threads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1,
   })
   if (!signal.aborted) form(demo, session, signal, browser)
   return () => session.close?.()
+}
+
+// Draws how far a computation is, with the seconds that it will still take at the speed so far.
+function estimate(demo) {
+  let began = 0
+  return (done, total) => {
+    if (!done) began = performance.now()
+    const left = done && ((performance.now() - began) / done) * (total - done)
+    demo.progress(done, total, done ? `≈ ${Math.ceil(left / 1000)} s` : "")
+  }
 }
 
 async function enoughMemory(demo, { memory }) {

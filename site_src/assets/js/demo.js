@@ -96,8 +96,8 @@ class Demo extends HTMLElement {
     this.status.replaceChildren(text)
   }
 
-  // How far a download is: read out when it begins and ends, drawn in between.
-  progress(done, total) {
+  // How far a download or a computation is: read out when it begins and ends, drawn in between.
+  progress(done, total, text = `${megabytes(done)} / ${megabytes(total)}`) {
     let bar = this.status.querySelector("progress")
     if (!bar) {
       bar = make("progress", { "aria-label": this.words.loading })
@@ -105,7 +105,7 @@ class Demo extends HTMLElement {
     }
     bar.max = total
     bar.value = done
-    bar.nextSibling.textContent = `${megabytes(done)} / ${megabytes(total)}`
+    bar.nextSibling.textContent = text
   }
 
   // A question before something large; resolves on yes.
