@@ -10,7 +10,6 @@ import numpy as np
 from projects.foundations import diversity
 from projects.foundations.hub import load_model, load_tokenizer
 from projects.foundations.subwords import read_english
-from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -102,8 +101,6 @@ def run_generation(run: Run) -> None:
         }
         run.say(f"{label['en']}: distinct-2 {scores[name]['distinct2'].mean():.3f}")
     run.metric("prompts", len(prompts), unit="count", label={"zh": "题目数", "en": "prompts"})
-    run.metric("story_tokens", p["story_tokens"], unit="count",
-               label={"zh": "一个故事至多的词元", "en": "tokens of a story at most"})  # fmt: skip
     _record_strategies(run, scores)
     _record_stories(run, stories, p["shown"])
     _record_summaries(run, model, tokenizer)
@@ -119,7 +116,7 @@ LABELS: dict[str, tuple[str, str, str]] = {
 
 
 def _record_strategies(run: Run, scores: dict[str, dict[str, np.ndarray]]) -> None:
-    rows = []
+    rows, dots = [], []
     for name, found in scores.items():
         label = STRATEGIES[name][0]
         row: dict[str, Any] = {"strategy": label}
@@ -131,28 +128,30 @@ def _record_strategies(run: Run, scores: dict[str, dict[str, np.ndarray]]) -> No
                 continue
             run.metric(f"{name}_{key}", mean, unit=unit, n=len(values), ci=(low, high), ci_method="bootstrap 95 % (prompts)",
                        label={"zh": f"{label['zh']}：{zh}", "en": f"{label['en']}: {en}"})  # fmt: skip
+            if key == "repeated4":
+                dots.append(
+                    {
+                        "name": f"@{name}",
+                        "value": round(100 * mean, 2),
+                        "low": round(100 * low, 2),
+                        "high": round(100 * high, 2),
+                    }
+                )
         rows.append(row)
     columns: list[dict[str, Any]] = [{"key": "strategy", "label": {"zh": "策略", "en": "strategy"}}]
     columns += [
         {"key": key, "label": {"zh": zh, "en": en}, "unit": unit} for key, (zh, en, unit) in LABELS.items()
     ]
     run.table("strategies", columns=columns, rows=rows)
-    _chart(run, "repetition", {name: 100 * found["repeated4"] for name, found in scores.items()}, digits=1,
-           value={"zh": "前面已经出现过的四元组（%）", "en": "4-grams that stood there before (%)"})  # fmt: skip
-    _chart(run, "surprise", {name: found["surprise"] for name, found in scores.items()}, digits=2,
-           value={"zh": "每词元 nat，由模型自己评（越小越“可能”）", "en": "nats per token, by the model itself (less: likelier)"})  # fmt: skip
-
-
-def _chart(run: Run, key: str, found: dict[str, np.ndarray], *, digits: int, value: dict[str, str]) -> None:
-    """A dot with its interval for each strategy."""
-    dots = []
-    for name, values in found.items():
-        mean, low, high = _mean(values[np.isfinite(values)])
-        dots.append(
-            {"name": f"@{name}", "value": mean, "low": low, "high": high, "shown": f"{mean:.{digits}f}"}
-        )
-    words = {f"@{name}": STRATEGIES[name][0] for name in found} | {"@value": value}
-    run.chart(key, named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 220}}
+    x = {"type": "quantitative", "title": "@value"}
+    run.chart("repetition", {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "width": "container", "height": {"step": 30},
+        "data": {"values": dots},
+        "layer": [
+            {"mark": {"type": "rule", "color": "#6b6b6b", "strokeWidth": 2}, "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+            {"mark": {"type": "point", "filled": True, "size": 90, "color": "#0072B2", "opacity": 1}, "encoding": {"y": y, "x": {**x, "field": "value"}}},
+        ]}, words={f"@{n}": STRATEGIES[n][0] for n in scores} | {"@value": {"zh": "重复出现的四元组（%）", "en": "4-grams that stood there before (%)"}})  # fmt: skip
 
 
 def _record_stories(run: Run, stories: dict[str, list[str]], shown: int) -> None:
