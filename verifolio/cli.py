@@ -88,15 +88,25 @@ def _root(ctx: click.Context) -> Path:
 @click.argument("names", nargs=-1, metavar="[PROJECT.EXPERIMENT]...")
 @PROFILE
 @click.option("--force", is_flag=True, help="Run even what is fresh (with names: only those).")
+@click.option(
+    "--workers", default=1, type=click.IntRange(1), help="So many experiments at one time, by Dask."
+)
+@click.option(
+    "--cluster", default="", metavar="ADDRESS", help="A Dask scheduler whose workers see this folder."
+)
 @click.pass_context
-def run(ctx: click.Context, names: tuple[str, ...], profile: str, force: bool) -> None:
+def run(
+    ctx: click.Context, names: tuple[str, ...], profile: str, force: bool, workers: int, cluster: str
+) -> None:
     """Run experiments that are stale, or those named and what they need.
 
     An interrupted run loses nothing that finished: give the same command again.
     """
     from verifolio.pipeline import run_pipeline
 
-    run_pipeline(_root(ctx), profile=profile, names=list(names), force=force)
+    run_pipeline(
+        _root(ctx), profile=profile, names=list(names), force=force, workers=workers, cluster=cluster
+    )
 
 
 @main.command(hidden=True)

@@ -12,12 +12,12 @@ import pytest
 from looking import STRICT
 from repository import REPOSITORY, make_rungs
 
+from projects.small_llm.chat import SYSTEM
 from projects.small_llm.llamacpp import NativeModel
 from scripts.rung_site import make_rung_site, serve_folder
 from verifolio.build import only_builder
 
 QUESTION = "What is the capital of France?"
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 PROMPT = (
     f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
 )

@@ -3,7 +3,7 @@
 const WLLAMA = "@wllama/wllama/esm/"
 const CONTEXT = 1024
 const CHUNK = 32 // tokens of the prompt between two looks at the signal
-const SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face" // the template's own
+const SYSTEM = "You are a helpful assistant." // as on the server; the template's own names the model
 
 const QUIET = { debug() {}, log() {}, warn() {}, error: console.error } // it warns of the single thread that was asked for
 

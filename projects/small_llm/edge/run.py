@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE if (HERE / "projects").is_dir() else HERE.parents[2]))
 
 from projects.chat.errors import ChatError  # noqa: E402
-from projects.small_llm.chat import LocalChat, MessageError, decode_prompt  # noqa: E402
+from projects.small_llm.chat import SYSTEM, LocalChat, MessageError, decode_prompt, peak_bytes  # noqa: E402
 
 
 def main() -> int:
@@ -52,7 +52,8 @@ def answer(prompt: str, asked: argparse.Namespace) -> int:
     started, parts, first, last = time.perf_counter(), [], 0.0, 0.0
     with LocalChat(asked.model, n_ctx=asked.context, threads=asked.threads) as chat:
         loaded = time.perf_counter() - started
-        for piece in chat.stream([{"role": "user", "content": prompt}], max_tokens=asked.max_tokens):
+        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
+        for piece in chat.stream(messages, max_tokens=asked.max_tokens):
             parts.append(piece.text)
             first, last = first or piece.seconds, piece.seconds
             if not asked.json:
@@ -66,15 +67,6 @@ def answer(prompt: str, asked: argparse.Namespace) -> int:
     if not asked.json:
         print(" · ".join(f"{key} {value}" for key, value in report.items()), file=sys.stderr)
     return 0
-
-
-def peak_bytes() -> int:
-    """Most memory that this process has had in RAM; 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 if __name__ == "__main__":
