@@ -113,6 +113,13 @@ def test_linkedin_stays_below_its_limit_and_ends_with_the_address(lang):
     assert "▍Part" not in text[text.rindex("long") :]
 
 
+def test_linkedin_leaves_out_a_tables_caption_with_the_table():
+    body = "Lead.\n\n**What the table shows**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n**Bold** after."
+    text = to_linkedin(portable(body=body))
+    assert "What the table shows" not in text
+    assert "Bold after." in text
+
+
 def test_linkedin_leaves_out_what_only_points_at_a_picture():
     text = to_linkedin(
         portable(body="Lead.\n\nWith this:\n\n```python\nx\n```\n\nAfter it.\n\nThese:\n\n- one\n")
