@@ -74,7 +74,7 @@ def test_wechat_has_inline_styles_only_no_links_and_code_that_keeps_its_lines(wo
     )
     export(workbench, "wechat")
     page = workbench.read(f"{FOLDER}/wechat/zh.html")
-    body = page[page.index('<section id="body"') : page.index("</section>")]
+    body = page[page.index('<section id="body"') : page.rindex("</section>")]
     assert "<a " not in body
     assert "class=" not in body
     number = re.search(r"论文<sup>\[(\d)\]</sup>", body).group(1)
