@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projects.prompting.ask import Asks, embedded, user
-from projects.prompting.charts import record_dots
 from projects.prompting.documents import SOURCES, Fact, load_facts, read_passages
 from projects.prompting.scoring import exact, holds, word_f1
-from projects.prompting.tables import column, record_points, record_share
+from projects.prompting.tables import column, dot, record_points, record_share
+from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -93,10 +93,10 @@ def measure_answers(run: Run, asker: Asks) -> None:
     ):
         record_points(run, f"{first}_minus_{second}", right[first].astype(float) - right[second], zh, en)
     _record_failures(run, facts, replies["gold"], right["gold"])
-    record_dots(
-        run, "conditions", {**right, "quote": np.array(quoted)}, {**CONDITIONS, "quote": QUOTE},
-        "答对的问题（%）", "questions answered (%)",
-    )  # fmt: skip
+    words = {f"@{key}": name for key, name in CONDITIONS.items()} | {"@quote": QUOTE}
+    words["@value"] = {"zh": "答对的问题（%）", "en": "questions answered (%)"}
+    dots = [dot(f"@{key}", values) for key, values in {**right, "quote": np.array(quoted)}.items()]
+    run.chart("conditions", named_dots(dots, order=[one["name"] for one in dots]), words=words)
 
 
 def distractors(fact: Fact, passages: Sequence[str], count: int, *, seed: int) -> list[str]:

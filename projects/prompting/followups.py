@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 
 from projects.prompting.ask import Asks, embedded, user
-from projects.prompting.charts import record_dots
 from projects.prompting.scoring import holds
-from projects.prompting.tables import column, record_mean, record_points, record_share
+from projects.prompting.tables import column, dot, record_mean, record_points, record_share
+from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -158,7 +158,8 @@ def measure_followups(run: Run, asker: Asks) -> None:
         np.array([holds(" ".join(recall(asked["whole"], said)), asked["answer"]) for said, asked in pairs]),
         "人改写后，找出的一轮含答案", "the recalled turn holds the answer, rewritten by hand",
     )  # fmt: skip
-    record_dots(
-        run, "strategies", {key: right[key] for key in NAMES}, NAMES,
-        "答对的追问（%）", "follow-ups answered (%)",
-    )  # fmt: skip
+    words = {f"@{key}": name for key, name in NAMES.items()} | {
+        "@value": {"zh": "答对的追问（%）", "en": "follow-ups answered (%)"}
+    }
+    dots = [dot(f"@{key}", right[key]) for key in NAMES]
+    run.chart("strategies", named_dots(dots, order=[one["name"] for one in dots]), words=words)

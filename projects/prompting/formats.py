@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from projects.prompting.ask import Asks, embedded, user
-from projects.prompting.charts import record_dots
 from projects.prompting.reviews import ending, load_pool
 from projects.prompting.scoring import LABELS, label_alone, label_in_json, label_said
-from projects.prompting.tables import column, record_points, record_share
+from projects.prompting.tables import column, dot, record_points, record_share
+from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -102,8 +102,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
         run, "schema_parsed_gain", (said["schema"] >= 0).astype(float) - (said["json"] >= 0),
         "强制 JSON 比只在提示里要求多解析出", "parsed: enforced minus asked for",
     )  # fmt: skip
-    names = {key: form.name for key, form in FORMATS.items()}
-    record_dots(
-        run, "parsed", {key: said[key] >= 0 for key in FORMATS}, names,
-        "可解析的回答（%）", "replies that parse (%)",
-    )  # fmt: skip
+    words = {f"@{key}": form.name for key, form in FORMATS.items()}
+    words["@value"] = {"zh": "可解析的回答（%）", "en": "replies that parse (%)"}
+    dots = [dot(f"@{key}", said[key] >= 0) for key in FORMATS]
+    run.chart("parsed", named_dots(dots, order=[one["name"] for one in dots]), words=words)
