@@ -23,6 +23,7 @@ from projects.small_llm.chat import SYSTEM, LocalChat, MessageError, decode_prom
 
 def guarded() -> int:
     """`main` in a child: where memory ends, llama.cpp aborts or the system kills it, and somebody must say so."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # or it calls for a debugger, which may wait for ever
     if not (child := os.fork()):
         return main()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's
