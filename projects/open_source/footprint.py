@@ -156,11 +156,12 @@ def _record_files(run: Run, everything: dict[str, set[int]], root: Path) -> None
         {
             "file": file,
             "passed": len(everything[file]),
-            "shown": f"{len(everything[file])} / {_lines_of(root / file):,}",
+            "shown": f"{len(everything[file]):,} / {_lines_of(root / file):,}",
         }
         for file in largest
     ]
-    x = {"field": "passed", "type": "quantitative", "title": "@value", "scale": {"padding": 30}}
+    room = 1.3 * len(everything[largest[0]])  # beside the longest bar, for its numbers
+    x = {"field": "passed", "type": "quantitative", "title": "@value", "scale": {"domain": [0, round(room)]}}
     y = {"field": "file", "type": "nominal", "sort": largest, "title": None, "axis": None}
     label = {"align": "left", "color": "#1a1a1a"}
     spec = {
