@@ -108,3 +108,11 @@ def test_a_chart_without_a_finite_size_is_refused(chart, cache):
     )
     with pytest.raises(AuthorError, match="no finite size"):
         render_svg(empty, "en", "wide", cache)
+
+
+def test_words_in_a_chart_keep_all_their_digits(chart, cache):
+    spec = copy.deepcopy(chart.spec)
+    for layer in (spec, *spec.get("layer", [])):
+        layer.get("encoding", {}).get("y", {}).pop("axis", None)
+    words = {key: dict.fromkeys(text, "0.9628") for key, text in chart.words.items()}
+    assert ">0.9628<" in render_svg(Chart(spec, words), "en", "wide", cache)

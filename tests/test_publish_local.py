@@ -153,10 +153,10 @@ def classifier_files(target: Target):
     )
 
 
-def test_the_classifiers_bundle_runs_alone_in_a_fresh_environment():
+@pytest.mark.parametrize("slug", [slug for slug, demo in read_demos(ROOT).items() if demo.publish])
+def test_a_demos_bundle_runs_alone_in_a_fresh_environment(slug):
     """As the host does it: a new virtual environment, the pinned requirements, start; then the recorded input."""
-    classifier_files(Target())
-    command = ["publish", "demo", "classifier", "--try", "--only", "modelscope"]
+    command = ["publish", "demo", slug, "--try", "--only", "modelscope"]
     done = CliRunner().invoke(main, ["--root", str(ROOT), *command])
     assert done.exit_code == 0, done.output
     assert "runs alone and answers as recorded: " in done.output

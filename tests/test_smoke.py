@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,29 @@ from verifolio.results import read_result
 ROOT = Path(__file__).parents[1]
 SLUGS = sorted(path.parent.name for path in ROOT.glob("projects/*/experiments.yml"))
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _reviews_read_once() -> Iterator[None]:
+    """Reading and splitting 25,000 reviews takes ten seconds, and most experiments begin with it."""
+    from projects.sentiment import data
+
+    def once(function: Callable[..., Any]) -> Callable[..., Any]:
+        kept: dict[Any, tuple[Any, Any]] = {}
+
+        def call(given: Any, *more: Any) -> Any:
+            key = (given if isinstance(given, Path) else id(given), *more)
+            if key not in kept:
+                result = function(given, *more)
+                kept[key] = given, result  # the argument stays, and with it its id
+            return kept[key][1]
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load_reviews", once(data.load_reviews))
+        patch.setattr(data, "split_reviews", once(data.split_reviews))
+        yield
 
 
 def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[Experiment]:

@@ -35,13 +35,13 @@ _LEGEND = {
     "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
 }  # fmt: skip
 _CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end"}, "legend": _LEGEND,
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end", "labelFlush": False}, "legend": _LEGEND,
     "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
-_RENDERER = "5"  # part of the cache's key: raise it when the code below draws differently
+_RENDERER = "6"  # part of the cache's key: raise it when the code below draws differently
 
 
 @functools.lru_cache(maxsize=512)  # a receipt and its posts show the same drawing
@@ -136,7 +136,7 @@ def _adapted(svg: str, prefix: str) -> str:
     svg = re.sub(r' font-family="[^"]*"', "", svg)
     svg = re.sub(r'\b(id="|url\(#)', lambda hit: f"{hit.group()}{prefix}-", svg)
     svg = re.sub(r' (?:aria-[a-z]+|role|xmlns:xlink|aria-roledescription)="[^"]*"', "", svg)
-    svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag.group()), svg)  # words stay whole
     svg = svg.replace("\n", " ")
     if size:
         svg = svg.replace(

@@ -112,7 +112,7 @@ def search(run: Run, asker: Asks, texts: list[str], labels: np.ndarray) -> dict[
         )
     out = run.work / "found.json"
     task = {"prompt": PROMPT, "system": SYSTEM, "max_tokens": MAX_TOKENS, "sentences": texts,
-            "labels": labels.tolist(), "attacks": run.params["attacks"]}  # fmt: skip
+            "labels": labels.tolist(), "attacks": run.params["attacks"], "seed": run.seed}  # fmt: skip
     with serve_asker(asker) as address:
         environment = {**os.environ, "OPENAI_BASE_URL": address, "PYTHONPATH": str(run.root), "HF_HUB_OFFLINE": "1",
                        "OMP_NUM_THREADS": "1", "NLTK_DATA": str(python.parents[1] / "nltk_data")}  # fmt: skip
