@@ -151,6 +151,17 @@ def test_an_unknown_post_is_answered_with_the_nearest_and_a_local_address_with_a
     assert "set SITE_URL" in workbench.verifolio("export", "first-numbers", "--to", "markdown").said
 
 
+def test_the_weeks_become_a_list_with_their_states(workbench):
+    for lang in ("zh", "en"):
+        path = f"blog/first-numbers/{lang}.md"
+        workbench.write(path, workbench.read(path) + "\n::: weeks :::\n")
+    export(workbench, "devto")
+    text = workbench.read(f"{FOLDER}/devto/en.md")
+    assert re.search(
+        r"^1\. \[[^]]+\]\(https://example\.org/en/blog/first-numbers/\) · \w+", text, re.MULTILINE
+    )
+
+
 def test_pictures_may_lie_elsewhere(workbench):
     export(workbench, "devto", "--images-at", "https://pics.example.org/a/")
     assert "](https://pics.example.org/a/en-1-" in workbench.read(f"{FOLDER}/devto/en.md")

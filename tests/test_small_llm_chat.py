@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,6 +132,22 @@ def test_too_little_memory_is_told_in_one_line(bundle: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_a_killed_model_is_told_in_one_line(bundle: Path) -> None:
+    command = [sys.executable, "-I", str(bundle / "run.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=bundle) as runner:
+        children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children")
+        while not (child := children.read_text().split()):  # it waits for the prompt
+            assert runner.poll() is None
+        os.kill(int(child[0]), signal.SIGKILL)
+        said = runner.communicate(timeout=60)[1]
+    assert runner.returncode == 1
+    assert said.startswith(
+        b"run.py: ended by SIGKILL, as happens for want of memory; take a smaller --context"
+    )
+    assert said.count(b"\n") == 1
+
+
 def test_a_damaged_bundle_and_a_bad_prompt_are_told_in_one_line(bundle: Path, tmp_path: Path) -> None:
     done = run(bundle, stdin=b"caf\xe9")
     assert (done.returncode, done.stderr) == (
@@ -140,9 +157,9 @@ def test_a_damaged_bundle_and_a_bad_prompt_are_told_in_one_line(bundle: Path, tm
     sums = subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=bundle, check=False)
     assert sums.returncode == 0
     copy = tmp_path / "copy"
-    shutil.copytree(bundle, copy)
-    with (copy / SOURCE.name).open("r+b") as file:
-        file.truncate(1_000_000)
+    shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("*.gguf"))
+    with SOURCE.open("rb") as file:
+        (copy / SOURCE.name).write_bytes(file.read(20_000))
     assert subprocess.run(
         ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=copy, capture_output=True, check=False
     ).returncode

@@ -44,7 +44,7 @@ def sweep(workbench, tmp_path_factory):
     workbench.write("projects/points/task_points.py", task)
     points = "".join(
         f"  point{number}:\n    title: {{zh: 点, en: point}}\n    run: projects.points.point:run_point\n"
-        f"    params: {{number: {number}, seconds: 1.5}}\n"
+        f"    params: {{number: {number}, seconds: 1}}\n"
         for number in range(POINTS)
     )
     workbench.write(
@@ -67,7 +67,7 @@ def test_a_killed_worker_costs_only_its_own_task(sweep) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (started := [one for one in log.iterdir() if one.suffix != ".done"]):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[0].decode()
@@ -75,7 +75,7 @@ def test_a_killed_worker_costs_only_its_own_task(sweep) -> None:
     time.sleep(0.3)
     victim = started[0]
     os.kill(int(victim.read_text()), signal.SIGKILL)  # the Dask worker that started this point
-    said = process.communicate(timeout=90)[0].decode()
+    said = process.communicate(timeout=240)[0].decode()
     assert process.returncode == 0, said
     states = check_freshness(read_portfolio(workbench.root))
     assert {states[name].state for name in names()} == {"fresh"}

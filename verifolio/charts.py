@@ -35,13 +35,13 @@ _LEGEND = {
     "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
 }  # fmt: skip
 _CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end", "labelFlush": False}, "legend": _LEGEND,
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end", "labelFlush": False, "titleLimit": 600}, "legend": _LEGEND,
     "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
-_RENDERER = "6"  # part of the cache's key: raise it when the code below draws differently
+_RENDERER = "7"  # part of the cache's key: raise it when the code below draws differently
 
 
 @functools.lru_cache(maxsize=512)  # a receipt and its posts show the same drawing
@@ -99,7 +99,39 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     spec["config"] = {**own, **_CONFIG}
     if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
         spec["config"]["legend"] = {**_LEGEND, "columns": 1}
+        return _with_folded_titles(spec)  # type: ignore[no-any-return]
     return spec
+
+
+def _with_folded_titles(node: Any) -> Any:
+    """A copy in which titles of horizontal axes that are wider than a phone stand on several lines."""
+    if isinstance(node, list):
+        return [_with_folded_titles(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {
+        key: value if key in ("data", "datasets") else _with_folded_titles(value)
+        for key, value in node.items()
+    }
+    across = made["encoding"].get("x") if isinstance(made.get("encoding"), dict) else None
+    for holder in (across, across.get("axis")) if isinstance(across, dict) else ():
+        if isinstance(holder, dict) and isinstance(holder.get("title"), str):
+            lines = _folded(holder["title"])
+            holder["title"] = lines if len(lines) > 1 else lines[0]
+    return made
+
+
+def _folded(title: str, room: int = 46) -> list[str]:
+    """Broken after a space or a comma, before a bracket; `room` in Latin letters, of which a Han character takes two."""
+
+    def width(text: str) -> int:
+        return sum(2 if ord(one) > 0x2E80 else 1 for one in text)
+
+    places = [found.end() for found in re.finditer(r" |，|、|；|(?=（)", title) if found.end()]
+    fitting = [at for at in places if width(title[:at].rstrip()) <= room]
+    if width(title) <= room or not fitting:
+        return [title]
+    return [title[: fitting[-1]].rstrip(), *_folded(title[fitting[-1] :].lstrip(), room)]
 
 
 @functools.lru_cache(maxsize=256)

@@ -34,7 +34,7 @@ def open_workers(root: Path, *, workers: int, cluster: str = "") -> Iterator[dic
         ) from error
     if cluster:
         try:
-            client = distributed.Client(cluster, timeout=10)
+            client = distributed.Client(cluster, timeout=5)
         except (OSError, ValueError) as error:
             raise AuthorError(
                 f"no Dask scheduler answers at {cluster}",

@@ -10,11 +10,11 @@ import numpy as np
 import yaml
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.documents import SOURCES, read_article
 from projects.prompting.scoring import kept, supported, word_count
-from projects.prompting.tables import column, dot, record_mean, record_points, record_share
+from projects.prompting.tables import column, record_mean, record_points, record_share
 from projects.sentiment.data import load_reviews
-from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -165,10 +165,8 @@ def measure_summaries(run: Run, asker: Asks) -> None:
         record_points(run, f"{key}_minus_lead", np.array(gap), f"保住的要点：{NAMES[key]['zh']}，比照抄开头",
                       f"key facts kept: {NAMES[key]['en']}, minus the first words")  # fmt: skip
     _record_examples(run, articles, made)
-    words = {f"@{key}": name for key, name in NAMES.items()}
-    words["@value"] = {"zh": "保住的要点（%）", "en": "key facts kept (%)"}
-    dots = [dot(f"@{key}", np.array([one["kept"] for one in scores[key]])) for key in NAMES]
-    run.chart("kept", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    shares = {key: np.array([one["kept"] for one in scores[key]]) for key in NAMES}
+    record_dots(run, "kept", shares, NAMES, "保住的要点（%）", "key facts kept (%)")
 
 
 def _score(summary: str, article: str, facts: Sequence[str]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from verifolio.posts import Post
 from verifolio.quote import quote_code
 from verifolio.receipts import receipt_path
 from verifolio.results import Cell
+from verifolio.roadmap import Roadmap
 from verifolio.socialcard import post_card, svg_to_png
 from verifolio.words import say
 
@@ -164,6 +165,14 @@ def _handlers(out: Portable, shelf: Shelf, size: str) -> dict[str, BlockHandler]
         said = "\n".join(f"> {line}" for line in f"{quoted}\n\n→ **{_cut(answer)}**".split("\n"))
         return f"**{declared.title[lang]}** · {say('recorded', lang)} · {link}\n\n{said}"
 
+    def weeks(page: Page, block: Block) -> str:
+        roadmap, rows = Roadmap(page, shelf.weeks, shelf.posts), []
+        for week in shelf.weeks:
+            post, title = roadmap.post_of(week), week.title[page.lang]
+            shown = f"[{title}]({post_url(page, post)})" if post and post.state == "published" else title
+            rows.append(f"{week.week}. {shown} · {say(roadmap.week_state(week), page.lang)}")
+        return "\n".join(rows)
+
     def listed(page: Page, block: Block) -> str:
         return ""  # lists of this site's own pages mean nothing elsewhere
 
@@ -173,6 +182,7 @@ def _handlers(out: Portable, shelf: Shelf, size: str) -> dict[str, BlockHandler]
         "code": code,
         "exercise": exercise,
         "demo": demo,
+        "weeks": weeks,
     }
     return {kind: own.get(kind, listed) for kind in shelf.handlers()}
 

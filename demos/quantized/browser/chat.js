@@ -21,7 +21,7 @@ export async function open({ lang, files, threads, progress }) {
       return {
         text: said,
         facts: [
-          [words.first, `${first.toFixed(1)} s`], [words.speed, `${speed.toFixed(1)} ${words.per}`],
+          [words.first, `${first.toFixed(1)} s`], ...(speed ? [[words.speed, `${speed.toFixed(1)} ${words.per}`]] : []),
           [words.tokens, `${tokens}`], [words.threads, `${model.threads}`],
         ],
       }

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,23 @@ sys.path.insert(0, str(HERE if (HERE / "projects").is_dir() else HERE.parents[2]
 
 from projects.chat.errors import ChatError  # noqa: E402
 from projects.small_llm.chat import SYSTEM, LocalChat, MessageError, decode_prompt, peak_bytes  # noqa: E402
+
+
+def guarded() -> int:
+    """`main` in a child: where memory ends, llama.cpp aborts or the system kills it, and somebody must say so."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # or it calls for a debugger, which may wait for ever
+    if not (child := os.fork()):
+        return main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code >= 0:
+        return code
+    print(
+        f"run.py: ended by {signal.Signals(-code).name}, as happens for want of memory; take a smaller --context or "
+        "a smaller format",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def main() -> int:
@@ -70,4 +88,4 @@ def answer(prompt: str, asked: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded())

@@ -53,6 +53,7 @@ function form(demo, session, signal, browser) {
   const examples = make("select", { "aria-label": words.examples, onchange: () => { input.value = examples.value } },
     ...recorded.map(text => make("option", { value: text, textContent: text.length > 60 ? `${text.slice(0, 60)}…` : text })))
   const output = make("div", { className: "vf-demo-output", role: "region", "aria-label": words.output, "aria-live": "polite", tabIndex: 0 })
+  const line = make("p", { className: "vf-demo-line", role: "status" }) // what the answer waits for, beside it
   const stop = demo.button(words.stop, () => work?.abort())
   stop.hidden = true
   let work = null
@@ -70,14 +71,13 @@ function form(demo, session, signal, browser) {
     demo.onmore = bytes => demo.progress((come += bytes), come > browser.later_bytes ? come : browser.later_bytes)
     try {
       show(await session.answer(input.value, { action, signal: work.signal, show }))
-      demo.tell(words.ready)
     } catch (error) {
       if (!work.signal.aborted) {
         if (!(error instanceof Failure)) console.error(error)
         output.replaceChildren(make("p", { role: "alert", textContent: error instanceof Failure ? error.message : `${words.failed} (${error?.message || error})` }))
       } else if (output.querySelector(".vf-demo-note")?.textContent === words.working) output.replaceChildren()
-      if (!signal.aborted) demo.tell(words.ready)
     } finally {
+      line.replaceChildren()
       work = null
       buttons.forEach(one => { one.disabled = false })
       stop.hidden = true
@@ -96,8 +96,9 @@ function form(demo, session, signal, browser) {
       make("label", { htmlFor: id, textContent: session.input.label }),
       ...(recorded.length > 1 ? [examples] : []), input,
       make("div", { className: "vf-demo-actions" }, ...buttons, stop, ...threads(demo, browser))),
-    output)
+    line, output)
   demo.tell(words.ready)
+  demo.line = line
   input.focus({ preventScroll: true })
 }
 
