@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +17,12 @@ from workbench import Workbench, find_chromium
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
+if sys.dont_write_bytecode:
+    # Some machines forbid it, and then each process compiles torch and transformers for 20 s again.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.pycache_prefix = str(REPOSITORY / "build" / "cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
