@@ -14,7 +14,8 @@ import pytest
 from projects.chat.client import Endpoint
 from projects.rag.answer import QUOTED, REFUSAL, Answer, Answerer, Sentence
 from projects.rag.checks import check_sentence
-from projects.rag.evidence import Piece, Weights, choose_pieces
+from projects.rag.evidence import Piece, Weights, choose_pieces, weigh_pieces
+from projects.rag.fitted import read_weights
 from projects.rag.followup import Resolver
 from projects.rag.injection import is_instruction
 from projects.rag.prompts import numbered_passages
@@ -50,7 +51,9 @@ ALL = [TOTE, RADIO, RETURNS, POISON, CELL, CHINESE]
 @dataclass
 class Found:
     passages: list[Passage]
-    answerable: bool = True
+
+
+FITTED = read_weights()["piece"]
 
 
 @dataclass
@@ -62,9 +65,15 @@ class Fixed:
     asked: list[str] = field(default_factory=list)
     passages: Sequence[Passage] = tuple(ALL)
 
-    def find(self, question: str) -> Found:
+    def find(self, question: str, *, where: object = None) -> Found:
         self.asked.append(question)
-        return Found(self.gives, self.answerable)
+        return Found(self.gives)
+
+    def weigh(self, question: str, found: Found) -> list[Piece]:
+        return weigh_pieces(question, found.passages, Weights(self.passages), FITTED)
+
+    def says(self, question: str, found: Found, pieces: Sequence[Piece]) -> bool:
+        return self.answerable
 
 
 @contextmanager
@@ -163,7 +172,8 @@ def test_a_question_that_gives_orders_is_refused() -> None:
 
 
 def test_a_comparison_draws_on_both_rows() -> None:
-    chosen = choose_pieces("Price of the Market Tote and of the Pebble Speaker?", ALL, Weights(ALL))
+    question, weights = "Price of the Market Tote and of the Pebble Speaker?", Weights(ALL)
+    chosen = choose_pieces(question, weigh_pieces(question, ALL, weights, FITTED), weights)
     assert {one.passage.id for one in chosen} >= {TOTE.id, RADIO.id}
 
 

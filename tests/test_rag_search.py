@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projects.rag.answerable import SIGNALS
 from projects.rag.base import DOCUMENTS, Base, load_base, update_base
 from projects.rag.embedders import load_embedder
+from projects.rag.evidence import SIGNS
+from projects.rag.fitted import read_weights
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.scope import is_outside
-from projects.rag.search import FEATURES, SIGNALS, Filter, embedded_texts, read_weights
+from projects.rag.search import FEATURES, Filter, texts_of
 from projects.rag.synonyms import expand
 from projects.rag.vectors import SHIPPED, embed, key_of, read_vectors
 
@@ -58,12 +61,14 @@ def test_a_language_that_the_documents_lack_is_searched_in_the_other(base: Base)
 def test_the_weights_name_what_there_is() -> None:
     weights = read_weights()
     assert set(weights["rank"]) == set(FEATURES)
-    assert set(weights["answer"]) == {*SIGNALS, "zh", "en"}
+    assert set(weights["piece"]) == set(SIGNS)
+    assert set(weights["answer"]) == {*SIGNALS, "bias"}
+    assert len(weights["topic"]) == load_embedder("use_m3").dimensions
 
 
 def test_the_committed_vectors_are_those_of_the_committed_documents(tmp_path: Path) -> None:
     ingest(DOCUMENTS, tmp_path)
-    texts = embedded_texts(load_passages(tmp_path))
+    texts, _ = texts_of(load_passages(tmp_path))
     known = read_vectors(SHIPPED, "e5_small")
     assert {key_of(one) for one in texts} == set(known)
     some = texts[:: len(texts) // 5]
