@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from projects.rag.embedded import CELLS
 from projects.rag.injection import without_instructions
 from projects.rag.records import Passage
 from projects.rag.synonyms import expand
 from projects.rag.wording import CHINESE, numbers, sentences, words
 
-CELLS = re.compile(r"\s\|\s")
 COLUMN = 0.3
 """A column whose name is this close to the question is asked for."""
 BEHIND = 2.0

@@ -13,6 +13,7 @@ import numpy as np
 
 from projects.rag import search as search_module
 from projects.rag.base import Base, open_base
+from projects.rag.embedded import embedded_texts
 from projects.rag.embedders import load_embedder
 from projects.rag.fit import Case, cases_of, fit_rank, held_out, questions_for_choosing
 from projects.rag.fitted import read_weights
@@ -20,7 +21,7 @@ from projects.rag.followup import Resolver
 from projects.rag.gold import KINDS, Question, load_questions
 from projects.rag.rankers import Scorer, bm25_scorer, dense_scorer, rank
 from projects.rag.records import Passage
-from projects.rag.search import FEATURES, Index, embedded_texts
+from projects.rag.search import FEATURES, Index
 from projects.sentiment.metrics import bootstrap
 from projects.sentiment.plots import named_dots
 

@@ -7,8 +7,6 @@ The weights are fitted on the development questions (`fit`) and kept in weights.
 from __future__ import annotations
 
 import fnmatch
-import itertools
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +16,9 @@ from functools import lru_cache
 import faiss
 import numpy as np
 
+from projects.rag.embedded import CELLS, embedded_texts
 from projects.rag.embedders import Embedder
-from projects.rag.evidence import CELLS, Weights, lines_of, value_asked
+from projects.rag.evidence import Weights, lines_of, value_asked
 from projects.rag.rankers import bm25_scorer
 from projects.rag.records import Passage
 from projects.rag.synonyms import expand
@@ -33,7 +32,6 @@ FAR = -0.3  # stands for a closeness that a kind of passage has not
 FEATURES = ("e5", "use", "bm25", "share", "rank", "line", "column", "name", "faq", "asked")
 ABSOLUTE = ("e5", "use", "line", "share")
 BEYOND = 10  # candidates with which the nearest one is compared
-_SKU = re.compile(r"\b[A-Z]{2}-[A-Z]?\d{3,4}\b")
 
 
 @dataclass(frozen=True)
@@ -207,25 +205,6 @@ class Index:
             encoder = self._encoders[name]
             # A question against passages, or (USE, which knows no such difference) a text against texts.
             return encoder.encode_queries([text])[0]
-
-
-def embedded_texts(passages: Sequence[Passage]) -> list[str]:
-    """Give the text of each passage as it is embedded: its headings, itself, and the names of the articles that it numbers."""
-    names: dict[tuple[str, str], str] = {}
-    for one in passages:
-        if one.kind == "row":
-            cells = [cell.partition(": ")[2] for cell in CELLS.split(one.text)]
-            for number, name in itertools.pairwise(cells):
-                if _SKU.fullmatch(number):
-                    names.setdefault((one.lang, number), name)
-
-    def named(one: Passage) -> str:
-        found = (names.get((one.lang, number), "") for number in _SKU.findall(one.text))
-        return " ".join(name for name in found if name and name not in one.text)
-
-    return [
-        f"{one.heading}\n{one.text}" + (f" | {extra}" if (extra := named(one)) else "") for one in passages
-    ]
 
 
 def names_of(passage: Passage) -> list[str]:
