@@ -17,7 +17,8 @@ from projects.rag.checks import check_sentence
 from projects.rag.evidence import Piece, Weights, choose_pieces, weigh_pieces
 from projects.rag.fitted import read_weights
 from projects.rag.followup import Resolver
-from projects.rag.injection import is_instruction
+from projects.rag.injection import is_dictated, is_instruction
+from projects.rag.planted import PLANTED, SIGN
 from projects.rag.prompts import numbered_passages
 from projects.rag.records import Passage
 from projects.rag.wording import numbers, sentences
@@ -246,6 +247,50 @@ def test_a_model_that_is_gone_gives_way_to_the_quotation() -> None:
     assert "cannot be reached" in answer.reason
 
 
+def test_a_model_that_dies_in_mid_answer_leaves_what_was_checked() -> None:
+    """It says one sentence and half of another, then its connection breaks off."""
+    words = "You may return an article within 30 days of delivery. Later "
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            piece = {"index": 0, "delta": {"role": "assistant", "content": words}}
+            event = {
+                "id": "1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "m",
+                "choices": [piece],
+            }
+            body = f"data: {json.dumps(event)}\n\n".encode()
+            self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
+            self.wfile.flush()
+            self.close_connection = True  # without the last chunk
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m", embedded=True, timeout_s=5)
+        answer = Answerer(Fixed([RETURNS]), endpoint, first_sentence_s=None).answer(
+            "When can I return an article?"
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [one.text for one in answer.sentences] == ["You may return an article within 30 days of delivery."]
+    assert answer.mode == "generated"
+    assert answer.reason.startswith("model")
+
+
 # -- follow-ups ------------------------------------------------------------------------------------
 
 
@@ -313,3 +358,11 @@ def test_sentences_are_cut_where_they_end() -> None:
 )
 def test_a_documents_own_words_are_no_instruction(text: str) -> None:
     assert not is_instruction(text)
+    assert not is_dictated(text)
+
+
+@pytest.mark.parametrize("text", [*PLANTED["en"], *PLANTED["zh"]])
+def test_a_line_that_dictates_answers_is_not_quoted(text: str) -> None:
+    poisoned = passage(f"You may return an article within 30 days of delivery. {text}")
+    answer = Answerer(Fixed([poisoned]), None).answer("When can I return an article?")
+    assert SIGN not in answer.text + "".join(one.quote for one in answer.citations)
