@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -64,7 +62,7 @@ def run_retrieval(run: Run) -> None:
     asked = [one for one in load_questions("test") if one.answerable]
     if run.params["limit"]:
         asked = asked[:: max(1, len(asked) // run.params["limit"])]
-    with tempfile.TemporaryDirectory() as folder, open_base(home=Path(folder)) as base:
+    with open_base() as base:
         passages, texts = base.passages, embedded_texts(base.passages)
         resolver = Resolver(passages)
         asked_texts = [resolver.resolve(one.question, one.history) for one in asked]
