@@ -47,6 +47,25 @@ def test_the_passage_is_found_in_the_language_of_the_question(base: Base, questi
     assert part in base.find(question).passages[0].text
 
 
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("how much is the postage to Norway", True),
+        ("签收后几天内可以退货", True),
+        ("who is the boss of your company", False),
+        ("你们公司招不招人", False),
+    ],
+)
+def test_it_knows_whether_the_documents_say(base: Base, question: str, says: bool) -> None:
+    found = base.find(question)
+    assert base.says(question, found, base.weigh(question, found)) is says
+
+
+def test_the_piece_that_answers_comes_first(base: Base) -> None:
+    question = "until when can I return an article"
+    assert base.weigh(question, base.find(question))[0].text == "You may return an article within 30 days."
+
+
 def test_a_filter_limits_what_is_found(base: Base) -> None:
     found = base.find("can I return it", where=Filter(("other*",))).passages
     assert {one.document for one in found} == {"other.md"}
