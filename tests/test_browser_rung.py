@@ -42,10 +42,10 @@ def told(workbench, lang: str = "en") -> dict:
     return json.loads(found[1])
 
 
-def fault(workbench) -> str:
+def fault(workbench, where: str = DECLARED) -> str:
     with pytest.raises(AuthorError) as caught:
         stage(workbench.root)
-    assert DECLARED in {one.path for one in caught.value.faults}
+    assert where in {one.path for one in caught.value.faults}
     return str(caught.value)
 
 
@@ -71,6 +71,19 @@ def test_weights_lie_once_below_the_root_of_the_site(running, tmp_path):
     assert hashlib.sha256(whole).hexdigest() == file["sha256"]
     assert (running.root / "build/docs/zh/demos/toy/browser/toy.js").is_file()
     assert not (running.root / "build/docs/en/demos/toy/browser").exists()
+
+
+def test_modules_that_it_imports_from_another_demo_come_along(running):
+    (running.root / "demos/toy/browser/toy.js").write_text(
+        'export const open = async () => import("../../other/browser/lib.js")\n'
+    )
+    assert "other/browser/lib.js" in fault(running, "demos/toy/browser/toy.js")
+    running.write("demos/other/browser/lib.js", "import { one } from './one.js'\n")
+    running.write("demos/other/browser/one.js", "export const one = 1\n")
+    running.write("demos/other/browser/unused.js", "")
+    told(running)
+    staged = running.root / "build/docs/zh/demos/other/browser"
+    assert sorted(path.name for path in staged.iterdir()) == ["lib.js", "one.js"]
 
 
 def test_what_shrinks_well_is_served_gzipped(running):

@@ -108,3 +108,25 @@ def test_a_chart_without_a_finite_size_is_refused(chart, cache):
     )
     with pytest.raises(AuthorError, match="no finite size"):
         render_svg(empty, "en", "wide", cache)
+
+
+def test_words_in_a_chart_keep_all_their_digits(chart, cache):
+    spec = copy.deepcopy(chart.spec)
+    for layer in (spec, *spec.get("layer", [])):
+        layer.get("encoding", {}).get("y", {}).pop("axis", None)
+    words = {key: dict.fromkeys(text, "0.9628") for key, text in chart.words.items()}
+    assert ">0.9628<" in render_svg(Chart(spec, words), "en", "wide", cache)
+
+
+def test_a_long_title_below_a_chart_is_folded_for_a_phone_only(chart, cache):
+    long = "share of all the words that a list of words knows, with the interval (%)"
+    spec = copy.deepcopy(chart.spec)
+    for layer in (spec, *spec.get("layer", [])):
+        if "x" in layer.get("encoding", {}):
+            layer["encoding"]["x"]["title"] = long
+    changed = Chart(spec, chart.words)
+    assert f">{long}<" in render_svg(changed, "en", "wide", cache)
+    narrow = render_svg(changed, "en", "narrow", cache)
+    assert ">share of all the words that a list of words<" in narrow
+    assert ">knows, with the interval (%)<" in narrow
+    assert long in chart_data(changed, "en")[0]  # and the table is as it was

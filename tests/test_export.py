@@ -74,7 +74,7 @@ def test_wechat_has_inline_styles_only_no_links_and_code_that_keeps_its_lines(wo
     )
     export(workbench, "wechat")
     page = workbench.read(f"{FOLDER}/wechat/zh.html")
-    body = page[page.index('<section id="body"') : page.index("</section>")]
+    body = page[page.index('<section id="body"') : page.rindex("</section>")]
     assert "<a " not in body
     assert "class=" not in body
     number = re.search(r"论文<sup>\[(\d)\]</sup>", body).group(1)
@@ -113,6 +113,13 @@ def test_linkedin_stays_below_its_limit_and_ends_with_the_address(lang):
     assert "▍Part" not in text[text.rindex("long") :]
 
 
+def test_linkedin_leaves_out_a_tables_caption_with_the_table():
+    body = "Lead.\n\n**What the table shows**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n**Bold** after."
+    text = to_linkedin(portable(body=body))
+    assert "What the table shows" not in text
+    assert "Bold after." in text
+
+
 def test_linkedin_leaves_out_what_only_points_at_a_picture():
     text = to_linkedin(
         portable(body="Lead.\n\nWith this:\n\n```python\nx\n```\n\nAfter it.\n\nThese:\n\n- one\n")
@@ -142,6 +149,17 @@ def test_an_unknown_post_is_answered_with_the_nearest_and_a_local_address_with_a
     done = workbench.verifolio("export", "first-number", "--to", "markdown")
     assert "did you mean ‘first-numbers’?" in done.said
     assert "set SITE_URL" in workbench.verifolio("export", "first-numbers", "--to", "markdown").said
+
+
+def test_the_weeks_become_a_list_with_their_states(workbench):
+    for lang in ("zh", "en"):
+        path = f"blog/first-numbers/{lang}.md"
+        workbench.write(path, workbench.read(path) + "\n::: weeks :::\n")
+    export(workbench, "devto")
+    text = workbench.read(f"{FOLDER}/devto/en.md")
+    assert re.search(
+        r"^1\. \[[^]]+\]\(https://example\.org/en/blog/first-numbers/\) · \w+", text, re.MULTILINE
+    )
 
 
 def test_pictures_may_lie_elsewhere(workbench):

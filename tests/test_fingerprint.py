@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from verifolio.errors import AuthorError
-from verifolio.fingerprint import code_hashes, fingerprint_of, syntax_hash
+from verifolio.fingerprint import code_hashes, fingerprint_of
 from verifolio.portfolio import read_portfolio
+from verifolio.sources import syntax_hash
 
 CODE = '''"""Adds."""
 import math

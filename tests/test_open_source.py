@@ -23,7 +23,9 @@ from projects.open_source.findings import (
     read_findings,
     reproduce,
 )
+from projects.open_source.footprint import count_lines, passing_through
 from projects.open_source.github import GitHub, GitHubError
+from projects.open_source.trials import outcome
 from verifolio.portfolio import read_portfolio
 
 ROOT = Path(__file__).parents[1]
@@ -229,3 +231,25 @@ def test_the_committed_record_can_be_read():
     found = read_contributions()
     assert (found.collected is None) <= (found.items == [])
     assert json.loads(collecting.FILE.read_text())["login"] == found.login
+
+
+def test_the_footprint_holds_the_lines_that_ran_and_nothing_of_the_import(tmp_path):
+    (tmp_path / "small.py").write_text("def f(x):\n    if x:\n        return 1\n    return 2\n")
+    with passing_through(tmp_path) as passed:
+        spec = spec_from_file_location("small", tmp_path / "small.py")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert module.f(1) == 1
+    assert dict(passed.lines) == {"small.py": {2, 3}}
+    assert passed.functions == {("small.py", "f")}
+    assert count_lines(tmp_path) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"), [(["a", ",b"], "kept"), (["a", ",,"], "altered"), (None, "raised")]
+)
+def test_pieces_are_kept_altered_or_there_are_none(pieces, told):
+    def split(text: str, pattern: str, *, keep_separator: bool) -> list[str]:
+        return list(pieces)
+
+    assert outcome(split, "a,b", "(,)") == told

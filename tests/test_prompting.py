@@ -10,15 +10,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from projects.chat.client import Endpoint
 from projects.chat.errors import ServerError
 from projects.prompting import scoring
+from projects.prompting.answers import distractors, question_of
 from projects.prompting.ask import Asker, Rehearsal, user
 from projects.prompting.cache import CacheError, ReplyCache, key_of
 from projects.prompting.cost import Budget, CostLimit, Price, count_at_most, price_of, read_price
 from projects.prompting.documents import load_facts, read_passages
-from projects.prompting.followups import recall
+from projects.prompting.followups import CONVERSATIONS, recall
 from projects.prompting.gate import serve_asker
 from projects.prompting.summaries import thirds
 
@@ -178,7 +180,7 @@ def test_the_command_refuses_to_start_above_the_cap(
     monkeypatch.setenv("OPENAI_BASE_URL", fake.endpoint.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     monkeypatch.setenv("OPENAI_MODEL", "gpt-4")
-    assert main(["fewshot", "--profile", "smoke"]) == 1
+    assert main(["followups", "--profile", "smoke"]) == 1
     assert "nothing was sent" in capsys.readouterr().err
     assert not fake.asked
 
@@ -241,6 +243,42 @@ def test_every_question_has_its_answer_in_its_passage() -> None:
         fact.passage in read_passages(ROOT / f"projects/rag/knowledge/sources/en/{fact.document}.md")
         for fact in facts
     )
+
+
+def test_the_right_passage_stands_where_the_condition_says() -> None:
+    fact = load_facts(ROOT, "test")[0]
+    others = [f"Idle sentence {number}." for number in range(8)]
+
+    def shown(condition: str) -> list[str]:
+        text = question_of(condition, fact, others, 4)[-1]["content"]
+        return [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+
+    assert shown("closed") == []
+    assert shown("gold") == [fact.passage]
+    places = {
+        name: (shown(name).index(fact.passage), len(shown(name)))
+        for name in ("first", "middle", "last", "crowded")
+    }
+    assert places == {"first": (0, 5), "middle": (2, 5), "last": (4, 5), "crowded": (4, 9)}
+
+
+def test_no_distractor_holds_the_answer() -> None:
+    facts = load_facts(ROOT, "test")
+    passages = [one.passage for one in facts]
+    for number, fact in enumerate(facts):
+        others = distractors(fact, passages, 8, seed=number)
+        assert len(others) == 8
+        assert not any(scoring.holds(one, fact.answer) for one in others)
+
+
+def test_every_follow_up_has_its_answer_in_its_talk() -> None:
+    talks = yaml.safe_load(CONVERSATIONS.read_text("utf-8"))
+    asked = [(talk["said"], one) for talk in talks for one in talk["asked"]]
+    assert len(asked) >= 24
+    for said, one in asked:
+        assert scoring.holds(" ".join(f"{question} {answer}" for question, answer in said), one["answer"]), (
+            one
+        )
 
 
 def test_thirds_lose_no_word() -> None:

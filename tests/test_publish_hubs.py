@@ -55,6 +55,11 @@ def test_a_space_is_created_and_holds_the_bundle_after_one_commit(hub, folder):
     assert hub.created[0]["sdk"] == "static"
 
 
+def test_a_new_space_is_created_also_where_its_address_holds_the_digits_of_a_refusal(hub, folder):
+    publish(folder, Repository("me/demo-401", "space", "static"))
+    assert "app.py" in hub.repos["me/demo-401"]
+
+
 def test_an_unchanged_bundle_sends_nothing_and_a_plan_changes_nothing(hub, folder):
     publish(folder, space())
     commits = hub.count("POST")

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from verifolio.cli import main
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError
-from verifolio.expressions import find_table
 from verifolio.portfolio import read_portfolio
-from verifolio.publish.bundle import gradio_files, imported_modules, publish_of, weight_files
+from verifolio.publish.bundle import Bundle, gradio_files, imported_modules, publish_of
 from verifolio.publish.card import check_card
-from verifolio.publish.declare import Ask, Publish, Settings, Target
-from verifolio.publish.folder import MARKER, publish_folder, replace_folder
+from verifolio.publish.declare import Ask, Settings, Target
+from verifolio.publish.folder import MARKER, publish_folder
 from verifolio.publish.limits import check_pages
 from verifolio.publish.pins import check_pins
 from verifolio.publish.plan import Local
-from verifolio.publish.verify import Expected, check_answer, compare, expected_of
+from verifolio.publish.rehearsal import rehearse
+from verifolio.publish.verify import Expected, compare
 from verifolio.results import read_result
 
 ROOT = Path(__file__).parents[1]
@@ -154,47 +153,27 @@ def classifier_files(target: Target):
     )
 
 
-def test_the_classifiers_bundle_runs_alone_in_a_fresh_environment(tmp_path):
+@pytest.mark.parametrize("slug", [slug for slug, demo in read_demos(ROOT).items() if demo.publish])
+def test_a_demos_bundle_runs_alone_in_a_fresh_environment(slug):
     """As the host does it: a new virtual environment, the pinned requirements, start; then the recorded input."""
-    _, demo, files = classifier_files(Target())
-    portfolio = read_portfolio(ROOT)
-    publish = Publish(weights="sentiment.export")
-    assert weight_files(portfolio, "classifier", publish)
-    bundle = tmp_path / "bundle"
-    replace_folder(bundle, files)
-    python = tmp_path / "env" / "bin" / "python"
-    uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(tmp_path / "env")], check=True)
-    subprocess.run(
-        [*uv, "pip", "install", "-q", "--python", str(python), "-r", "requirements.txt"],
-        cwd=bundle,
-        check=True,
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")
-    }
-    environment |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
-    log = (tmp_path / "log").open("wb")
-    app = subprocess.Popen([str(python), "app.py"], cwd=bundle, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and app.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
-        assert app.poll() is None, (tmp_path / "log").read_text()
-        table = find_table(read_result(portfolio.experiment("sentiment.examples").result_path()), "recorded")
-        said = check_answer(f"http://127.0.0.1:{port}", Ask("classify"), expected_of(demo.recorded, table))
-        assert "recorded" in said
-    finally:
-        app.terminate()
-        app.wait(20)
-        log.close()
-    assert not list((tmp_path / "env").rglob("site-packages/torch"))
+    command = ["publish", "demo", slug, "--try", "--only", "modelscope"]
+    done = CliRunner().invoke(main, ["--root", str(ROOT), *command])
+    assert done.exit_code == 0, done.output
+    assert "runs alone and answers as recorded: " in done.output
+    assert "dry run" not in done.output
+
+
+def test_a_bundle_that_does_not_start_is_told_with_what_it_printed(tmp_path):
+    bundle = Bundle("d", "huggingface", Target(), tmp_path)
+    (tmp_path / "README.md").write_text("---\napp_file: app.py\n---\n")
+    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / "app.py").write_text("import verifolio\n")  # the engine is out of its reach
+    with pytest.raises(AuthorError, match=r"app\.py ended") as caught:
+        rehearse(bundle, Ask("f"), Expected("in", text="out"), print)
+    assert "No module named 'verifolio'" in caught.value.hint
+    (tmp_path / "requirements.txt").write_text("no-such-file.whl\n")
+    with pytest.raises(AuthorError, match="do not install"):
+        rehearse(bundle, Ask("f"), Expected("in", text="out"), print)
 
 
 def test_zero_gpu_gets_a_start_file_and_the_same_inputs_give_the_same_bytes():

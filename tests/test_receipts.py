@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from verifolio.receipts import markdown_table
+from verifolio.results import Column, Table
 from verifolio.stage import stage
 from verifolio.words import say
 
@@ -126,3 +128,11 @@ def test_words_of_a_result_cannot_break_the_page(workbench):
     stage(workbench.root, strict=False)
     for path in (workbench.root / "build/docs/en").rglob("*.md"):
         assert "<img" not in path.read_text(encoding="utf-8"), path
+
+
+def test_effects_of_words_are_shown_by_their_strength():
+    column = Column(key="effects", label={"zh": "词", "en": "words"})
+    table = Table(
+        columns=[column], rows=[{"effects": '[["a", 0.02], ["bad", -0.3]]'}, {"effects": "[[no list"}]
+    )
+    assert markdown_table(table, "en").splitlines()[2:] == ["| bad −0.30, a +0.02 |", "| [[no list |"]

@@ -21,6 +21,7 @@ from projects.sentiment.data import (
     shared_shingles,
     split_reviews,
 )
+from projects.sentiment.temperature import fit_temperature, scale
 from projects.sentiment.text import clean, cut_middle, frame
 
 ROOT = Path(__file__).parents[1]
@@ -263,3 +264,12 @@ def _small_bert(attention: str = "sdpa") -> types.SimpleNamespace:
         attn_implementation=attention,
     )
     return BertForSequenceClassification(config)
+
+
+def test_a_temperature_undoes_what_exaggerates_and_changes_no_verdict():
+    draw = np.random.default_rng(0)
+    honest = draw.random(20_000)
+    labels = (draw.random(20_000) < honest).astype(int)
+    loud = scale(honest, 0.5)  # twice the log-odds
+    assert fit_temperature(labels, loud) == pytest.approx(2, rel=0.1)
+    assert ((loud >= 0.5) == (honest >= 0.5)).all()

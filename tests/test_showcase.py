@@ -15,6 +15,7 @@ from projects.showcase.kaggle import (
     write_reviews,
     write_submission,
 )
+from projects.showcase.scores import auc_difference
 
 ROWS = [("12311_10", 'He said "watch it". So I did.'), ("8348_2", "Dull,\nlong.")]
 
@@ -101,3 +102,13 @@ def test_the_interval_holds_the_area():
     assert auc == pytest.approx(pairs.mean())
     assert low < auc < high < 1
     assert auc_interval(labels, labels.astype(float), rounds=20, seed=0) == (1, 1, 1)
+
+
+def test_the_difference_of_two_areas_is_paired_and_knows_its_sign():
+    labels = np.array([0, 1] * 40)
+    good = labels + np.linspace(0, 0.5, 80)
+    coin = np.random.default_rng(0).random(80)
+    gain, low, high = auc_difference(labels, good, coin, rounds=100, seed=0)
+    assert low < gain < high
+    assert low > 0
+    assert auc_difference(labels, good, good, rounds=20, seed=0) == (0, 0, 0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,29 @@ from verifolio.results import read_result
 ROOT = Path(__file__).parents[1]
 SLUGS = sorted(path.parent.name for path in ROOT.glob("projects/*/experiments.yml"))
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _reviews_read_once() -> Iterator[None]:
+    """Reading and splitting 25,000 reviews takes ten seconds, and most experiments begin with it."""
+    from projects.sentiment import data
+
+    def once(function: Callable[..., Any]) -> Callable[..., Any]:
+        kept: dict[Any, tuple[Any, Any]] = {}
+
+        def call(given: Any, *more: Any) -> Any:
+            key = (given if isinstance(given, Path) else id(given), *more)
+            if key not in kept:
+                result = function(given, *more)
+                kept[key] = given, result  # the argument stays, and with it its id
+            return kept[key][1]
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load_reviews", once(data.load_reviews))
+        patch.setattr(data, "split_reviews", once(data.split_reviews))
+        yield
 
 
 def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[Experiment]:
@@ -31,20 +56,29 @@ def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[Experiment]:
     return list(ordered.values())
 
 
-@pytest.mark.parametrize("slug", SLUGS)
-def test_every_experiment_runs(slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one process, so that torch is imported once; nothing outside the temporary folder is written."""
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portfolio]:
+    """The projects without their results, shared so that what several rest on runs once."""
+    root = tmp_path_factory.mktemp("smoke")
     ignored = shutil.ignore_patterns("results", "__pycache__")
-    shutil.copytree(ROOT / "projects", tmp_path / "projects", ignore=ignored)
+    shutil.copytree(ROOT / "projects", root / "projects", ignore=ignored)
     files = {name for one in read_portfolio(ROOT).experiments() for name in one.entry.files}
     for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    monkeypatch.syspath_prepend(str(ROOT))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the notebook's kernel
-    portfolio = read_portfolio(tmp_path)
-    for experiment in _in_order_of_need(portfolio, slug):
-        execute(portfolio, experiment, "smoke")
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        patch.setenv("PYTHONPATH", str(ROOT))  # for the notebook's kernel
+        yield read_portfolio(root)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_experiment_runs(slug: str, copied: Portfolio) -> None:
+    """In one process, so that torch is imported once; nothing outside the temporary folder is written."""
+    for experiment in _in_order_of_need(copied, slug):
+        if experiment.result_path("smoke").exists():
+            continue
+        execute(copied, experiment, "smoke")
         assert read_result(experiment.result_path("smoke")).metrics
         for name in experiment.entry.products:
             assert (experiment.results_dir("smoke") / name).is_file()

@@ -15,9 +15,11 @@ SHOWN = [
     (3.25, "points", {"sign": True}, "+3.2 个百分点", "+3.2 points"),
     (-3.25, "points", {"sign": True}, "−3.2 个百分点", "−3.2 points"),
     (25000, "count", {}, "25,000", "25,000"),
+    (9_999, "parameters", {}, "9,999 参数", "10.0 k parameters"),
+    (99_996_000, "parameters", {}, "1.00 亿参数", "100 M parameters"),
     (4, "parameters", {}, "4 参数", "4 parameters"),
-    (1_310_000, "parameters", {}, "1.31 M 参数", "1.31 M parameters"),
-    (134_515_008, "parameters", {"digits": 1}, "134.5 M 参数", "134.5 M parameters"),
+    (1_310_000, "parameters", {}, "131 万参数", "1.31 M parameters"),
+    (134_515_008, "parameters", {"digits": 1}, "1.3 亿参数", "134.5 M parameters"),
     (23_400_000, "bytes", {}, "23.4 MB", "23.4 MB"),
     (812, "bytes", {}, "812 B", "812 B"),
     (0.0734, "seconds", {}, "0.0734 秒", "0.0734 s"),
@@ -41,7 +43,7 @@ def test_a_value_is_shown_in_its_unit_and_language(value, unit, options, zh, en)
 
 
 def test_number_and_unit_stay_on_one_line():
-    assert format_value(1_310_000, "parameters", "zh") == "1.31\u202fM\u202f参数"
+    assert format_value(1_310_000, "parameters", "zh") == "131\u202f万参数"
 
 
 @pytest.mark.parametrize(

@@ -2,4 +2,5 @@
 
 from verifolio.cli import main
 
-main()
+if __name__ == "__main__":  # workers that Dask starts import this module again
+    main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ SAMPLE = 1 << 21
 CODE = (".js", ".mjs")  # imported by the browser itself
 SERVED = "browser"  # below build/
 NOTES = Path("build/cache/files.json")
+_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'](?P<path>\.{1,2}/[^"']+)["']""")
 
 
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,11 +92,7 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     here = root / "demos" / slug
     if not (here / browser.module).is_file():
         raise AuthorError(f"browser: {browser.module} does not exist", path=declared)
-    code = {
-        path.relative_to(root).as_posix(): path
-        for path in sorted((here / browser.module).parent.rglob("*"))
-        if path.suffix in CODE
-    }
+    code = _modules(root, here / browser.module)
     groups: list[list[Served]] = []
     missing = ""
     for group in (browser, browser.later or Later()):
@@ -104,6 +102,25 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     if missing:
         return Rung(missing=missing)
     return Rung(f"demos/{slug}/{browser.module}", groups[0], groups[1], code)
+
+
+def _modules(root: Path, module: Path) -> dict[str, Path]:
+    """The code beside a module and what it imports from elsewhere in the portfolio, by its place in the site."""
+    pending = sorted(path for path in module.parent.rglob("*") if path.suffix in CODE)
+    found: dict[str, Path] = {}
+    while pending:
+        path = pending.pop(0)
+        place = path.relative_to(root).as_posix()
+        if place in found:
+            continue
+        found[place] = path
+        for match in _IMPORT.finditer(path.read_text(encoding="utf-8")):
+            other = Path(os.path.normpath(path.parent / match["path"]))
+            if not (other.is_file() and other.is_relative_to(root)):
+                line = match.string.count("\n", 0, match.start()) + 1
+                raise AuthorError(f"imports ‘{match['path']}’, which does not exist", path=place, line=line)
+            pending.append(other)
+    return found
 
 
 def _served(

@@ -1,9 +1,11 @@
-"""The small card behind each bound number: the head of its receipt, shown on hover, focus or tap."""
+"""The small card behind each bound number: the head of its receipt, shown on hover, focus or tap, or set in a page."""
 
 from __future__ import annotations
 
 import html
 
+from verifolio.bind import Block
+from verifolio.errors import AuthorError
 from verifolio.expressions import Quantity
 from verifolio.page import Page
 from verifolio.results import Result
@@ -30,7 +32,25 @@ def state_chip(state: str, lang: str) -> str:
     return f'<span class="vf-state vf-{state}">{say(state, lang)}</span>'
 
 
+def receipt_block(page: Page, block: Block) -> str:
+    """`::: receipt project.experiment.metric :::`: the card of a number, standing in the page."""
+    quantity = page.evidence.evaluate(block.target)
+    if quantity.metric is None:
+        raise AuthorError(
+            f"‘{block.target}’ is not a metric", hint="::: receipt project.experiment.metric :::"
+        )
+    page.bound.append(f"receipt {block.target}")
+    page.doubt(block.line, quantity.refs)
+    link = f'<a href="{page.href(page.receipt(quantity.refs[0]))}">{say("open_receipt", page.lang)}</a>'
+    return f'<div class="vf-card vf-stub">{_content(page, block.target, quantity, link)}</div>'
+
+
 def _card(page: Page, card_id: str, expression: str, quantity: Quantity) -> str:
+    link = f'<span class="vf-card-link">{say("open_receipt", page.lang)}</span>'
+    return f'<div class="vf-card" id="{card_id}" popover>{_content(page, expression, quantity, link)}</div>'
+
+
+def _content(page: Page, expression: str, quantity: Quantity, link: str) -> str:
     lang, name = page.lang, quantity.refs[0].experiment
     result = page.evidence.result(name)
     metric, receipt = quantity.metric, result.receipt
@@ -53,8 +73,6 @@ def _card(page: Page, card_id: str, expression: str, quantity: Quantity) -> str:
     value = f'<p class="vf-card-value">{format_value(metric.value, metric.unit, lang)}</p>' if metric else ""
     body = "".join(f"<dt>{head}</dt><dd>{text}</dd>" for head, text in rows)
     return (
-        f'<div class="vf-card" id="{card_id}" popover>'
         f'<p class="vf-card-label">{html.escape(result.title[lang])} · {html.escape(label)}</p>{value}<dl>{body}</dl>'
-        f'<p class="vf-card-foot">{state_chip(doubtful[0] if doubtful else "fresh", lang)} '
-        f'<span class="vf-card-link">{say("open_receipt", lang)}</span></p></div>'
+        f'<p class="vf-card-foot">{state_chip(doubtful[0] if doubtful else "fresh", lang)} {link}</p>'
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from verifolio.errors import AuthorError
 from verifolio.files import write_cache
@@ -34,20 +35,21 @@ _LEGEND = {
     "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
 }  # fmt: skip
 _CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end"}, "legend": _LEGEND,
+    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end", "labelFlush": False, "titleLimit": 600}, "legend": _LEGEND,
     "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
-_RENDERER = "5"  # part of the cache's key: raise it when the code below draws differently
+_RENDERER = "7"  # part of the cache's key: raise it when the code below draws differently
 
 
+@functools.lru_cache(maxsize=512)  # a receipt and its posts show the same drawing
 def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
     """One drawing, from the cache when nothing about it changed."""
     spec = _prepared(chart, lang, WIDTHS[size])
-    text = json.dumps(spec, sort_keys=True, ensure_ascii=False)
-    name = hashlib.sha256(f"{_RENDERER} {_engine_version()} {text}".encode()).hexdigest()[:24]
+    text = msgspec.json.encode(spec, order="sorted")
+    name = hashlib.sha256(f"{_RENDERER} {_engine_version()} ".encode() + text).hexdigest()[:24]
     path = cache / f"{name}.svg"
     if path.exists():
         return path.read_text(encoding="utf-8")
@@ -69,9 +71,10 @@ def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
     return svg
 
 
+@functools.lru_cache(maxsize=256)
 def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], bool]:
     """Column titles, rows, and whether rows were left out (above MAX_ROWS)."""
-    spec = _translated(chart.spec, chart.words, lang)
+    spec = _spec(chart, lang)
     titles, ends = _field_titles(spec), _interval_ends(spec)
     rows = _data_rows(spec)
     if not rows:
@@ -85,7 +88,7 @@ def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], boo
 
 
 def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
-    spec = _translated(chart.spec, chart.words, lang)
+    spec = _spec(chart, lang)
     spec = {key: value for key, value in spec.items() if key != "title"}
     if spec.get("width") in (None, "container"):
         spec["width"] = width
@@ -96,7 +99,44 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     spec["config"] = {**own, **_CONFIG}
     if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
         spec["config"]["legend"] = {**_LEGEND, "columns": 1}
+        return _with_folded_titles(spec)  # type: ignore[no-any-return]
     return spec
+
+
+def _with_folded_titles(node: Any) -> Any:
+    """A copy in which titles of horizontal axes that are wider than a phone stand on several lines."""
+    if isinstance(node, list):
+        return [_with_folded_titles(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {
+        key: value if key in ("data", "datasets") else _with_folded_titles(value)
+        for key, value in node.items()
+    }
+    across = made["encoding"].get("x") if isinstance(made.get("encoding"), dict) else None
+    for holder in (across, across.get("axis")) if isinstance(across, dict) else ():
+        if isinstance(holder, dict) and isinstance(holder.get("title"), str):
+            lines = _folded(holder["title"])
+            holder["title"] = lines if len(lines) > 1 else lines[0]
+    return made
+
+
+def _folded(title: str, room: int = 46) -> list[str]:
+    """Broken after a space or a comma, before a bracket; `room` in Latin letters, of which a Han character takes two."""
+
+    def width(text: str) -> int:
+        return sum(2 if ord(one) > 0x2E80 else 1 for one in text)
+
+    places = [found.end() for found in re.finditer(r" |，|、|；|(?=（)", title) if found.end()]
+    fitting = [at for at in places if width(title[:at].rstrip()) <= room]
+    if width(title) <= room or not fitting:
+        return [title]
+    return [title[: fitting[-1]].rstrip(), *_folded(title[fitting[-1] :].lstrip(), room)]
+
+
+@functools.lru_cache(maxsize=256)
+def _spec(chart: Chart, lang: str) -> Any:
+    return _translated(chart.spec, chart.words, lang)
 
 
 def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:
@@ -128,7 +168,7 @@ def _adapted(svg: str, prefix: str) -> str:
     svg = re.sub(r' font-family="[^"]*"', "", svg)
     svg = re.sub(r'\b(id="|url\(#)', lambda hit: f"{hit.group()}{prefix}-", svg)
     svg = re.sub(r' (?:aria-[a-z]+|role|xmlns:xlink|aria-roledescription)="[^"]*"', "", svg)
-    svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag.group()), svg)  # words stay whole
     svg = svg.replace("\n", " ")
     if size:
         svg = svg.replace(

@@ -13,8 +13,9 @@ from verifolio.stage import compose
 
 def check(root: Path) -> list[Fault]:
     """All faults, sorted by file; an empty list means that the site may be built and believed."""
-    faults = [reason for one in gather_evidence(root).states.values() for reason in one.reasons]
-    drafts, content = compose(root)
+    evidence = gather_evidence(root)
+    faults = [reason for one in evidence.states.values() for reason in one.reasons]
+    drafts, content = compose(root, evidence=evidence)
     faults += content
     for draft in drafts:
         faults += find_broken_links(draft.lang, draft.pages, draft.copies, later=draft.hidden)

@@ -88,15 +88,25 @@ def _root(ctx: click.Context) -> Path:
 @click.argument("names", nargs=-1, metavar="[PROJECT.EXPERIMENT]...")
 @PROFILE
 @click.option("--force", is_flag=True, help="Run even what is fresh (with names: only those).")
+@click.option(
+    "--workers", default=1, type=click.IntRange(1), help="So many experiments at one time, by Dask."
+)
+@click.option(
+    "--cluster", default="", metavar="ADDRESS", help="A Dask scheduler whose workers see this folder."
+)
 @click.pass_context
-def run(ctx: click.Context, names: tuple[str, ...], profile: str, force: bool) -> None:
+def run(
+    ctx: click.Context, names: tuple[str, ...], profile: str, force: bool, workers: int, cluster: str
+) -> None:
     """Run experiments that are stale, or those named and what they need.
 
     An interrupted run loses nothing that finished: give the same command again.
     """
     from verifolio.pipeline import run_pipeline
 
-    run_pipeline(_root(ctx), profile=profile, names=list(names), force=force)
+    run_pipeline(
+        _root(ctx), profile=profile, names=list(names), force=force, workers=workers, cluster=cluster
+    )
 
 
 @main.command(hidden=True)
@@ -246,6 +256,12 @@ _ONLY = click.option(
     default=None,
     help="One kind of place (model: the model repository).",
 )
+_TRY = click.option(
+    "--try",
+    "rehearse",
+    is_flag=True,
+    help="Start every Gradio bundle here, alone in a new environment, and ask it; sends nothing.",
+)
 
 
 @publish.command("site")
@@ -276,8 +292,11 @@ def publish_site_command(ctx: click.Context, to: str, path: Path | None, live: s
 @_YES
 @_WAIT
 @_ONLY
+@_TRY
 @click.pass_context
-def publish_demo_command(ctx: click.Context, name: str, yes: bool, wait_s: float, only: str | None) -> None:
+def publish_demo_command(
+    ctx: click.Context, name: str, yes: bool, wait_s: float, only: str | None, rehearse: bool
+) -> None:
     """Publish one demo to every place that its demo.yml names.
 
     Builds bundles that stand alone below build/demos/, compares them with what the hubs hold, sends what
@@ -285,7 +304,9 @@ def publish_demo_command(ctx: click.Context, name: str, yes: bool, wait_s: float
     """
     from verifolio.publish.command import Options, publish_demos
 
-    publish_demos(_root(ctx), [name], Options(yes=yes, wait_s=wait_s, only=only or ""))
+    if yes and rehearse:
+        raise click.UsageError("--try runs the bundles here and --yes sends them: give one of the two")
+    publish_demos(_root(ctx), [name], Options(yes=yes, wait_s=wait_s, only=only or "", rehearse=rehearse))
 
 
 @publish.command("all")

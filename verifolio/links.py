@@ -11,6 +11,7 @@ from verifolio.errors import Fault, did_you_mean
 _CODE = re.compile(
     r"^(`{3,}|~{3,}).*?^\1\s*$|(`+)(?!`).*?(?<!`)\2(?!`)|<svg.*?</svg>", re.DOTALL | re.MULTILINE
 )
+_ELSEWHERE = re.compile(r"[a-z]+:|/")
 _LINK = re.compile(r"\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 
 
@@ -21,17 +22,19 @@ def find_broken_links(
     faults = []
     known = set(pages) | set(files)
     for name, text in pages.items():
-        visible = _CODE.sub(lambda found: "\n" * found.group().count("\n"), text)
-        for found in _LINK.finditer(visible):
-            target = found.group(1).partition("#")[0]
-            if not target or re.match(r"[a-z]+:|/", target):
+        doubtful = [
+            (found.start(), target, path)
+            for found in _LINK.finditer(text)
+            if (target := found.group(1).partition("#")[0]) and not _ELSEWHERE.match(target)
+            if (path := posixpath.normpath(posixpath.join(posixpath.dirname(name), target))) not in known
+            if f"{path}/index.md" not in known
+        ]
+        code = [found.span() for found in _CODE.finditer(text)] if doubtful else []
+        for at, target, path in doubtful:
+            if any(start <= at < end for start, end in code):
                 continue
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-            if path not in known and f"{path}/index.md" not in known:
-                near = did_you_mean(path, sorted(known))
-                if path in later:
-                    near = "that post is a draft or comes out later: link to it once it is out"
-                faults.append(
-                    Fault(f"build/docs/{lang}/{name}", 0, f"link to {target}, which is no page", near)
-                )
+            near = did_you_mean(path, sorted(known))
+            if path in later:
+                near = "that post is a draft or comes out later: link to it once it is out"
+            faults.append(Fault(f"build/docs/{lang}/{name}", 0, f"link to {target}, which is no page", near))
     return faults

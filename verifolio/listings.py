@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
+from verifolio.cards import receipt_block
 from verifolio.demos import read_demos
 from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
@@ -39,6 +40,7 @@ class Shelf:
             "posts": self._posts,
             "projects": _projects,
             "demos": _demos,
+            "receipt": receipt_block,
             "receipts": lambda page, block: list_receipts(page),
         }
 

@@ -17,6 +17,7 @@ from verifolio.files import check_room, write_atomic
 from verifolio.fingerprint import fingerprint_of
 from verifolio.freshness import check_freshness
 from verifolio.portfolio import PROFILES, PUBLISHED, Experiment, Portfolio, find_root, read_portfolio
+from verifolio.workers import open_workers
 
 PROFILE_VARIABLE = "VERIFOLIO_PROFILE"
 FORCED_VARIABLE = "VERIFOLIO_FORCED"  # names of experiments to run although they are fresh, or *
@@ -73,8 +74,12 @@ def run_in_process(name: str) -> None:
         raise ExperimentFailed(f"{name} failed (exit {code}); its message stands above")
 
 
-def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> None:
+def run_pipeline(
+    root: Path, *, profile: str, names: list[str], force: bool, workers: int = 1, cluster: str = ""
+) -> None:
     """Run what is stale, in order of need; with `names`, only those and what they need.
+
+    `workers` experiments at one time here, or as many as the Dask scheduler at `cluster` has workers.
 
     pytask notes each finished experiment at once: an interrupted run goes on where it stopped.
     """
@@ -97,15 +102,17 @@ def run_pipeline(root: Path, *, profile: str, names: list[str], force: bool) -> 
         for name in names:
             portfolio.experiment(name)
         options["expression"] = " or ".join(f"[{name}]" for name in sorted(chosen))
-    session = pytask.build(
-        paths=[root / "projects"],
-        config=_pytask_config(root, profile),
-        force=force,
-        s=True,
-        show_traceback=False,
-        n_entries_in_table=50,
-        **options,
-    )
+    with open_workers(root, workers=workers, cluster=cluster) as parallel:
+        session = pytask.build(
+            paths=[root / "projects"],
+            config=_pytask_config(root, profile),
+            force=force,
+            s=True,
+            show_traceback=False,
+            n_entries_in_table=50,
+            **options,
+            **parallel,
+        )
     if session.exit_code == pytask.ExitCode.COLLECTION_FAILED:
         raise AuthorError("pytask could not collect the tasks: see above", path="projects")
     if session.exit_code != pytask.ExitCode.OK:

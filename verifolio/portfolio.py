@@ -179,6 +179,7 @@ def read_portfolio(root: Path) -> Portfolio:
             projects[slug] = Project(slug, entry, experiments)
         except AuthorError as error:
             faults += error.faults
+    projects = dict(sorted(projects.items(), key=lambda one: (min(one[1].entry.weeks, default=99), one[0])))
     portfolio = Portfolio(root, projects, catalogue)
     for project in projects.values():
         try:

@@ -113,7 +113,7 @@ def read_posts(root: Path) -> tuple[list[Post], list[Fault]]:
             faults.append(
                 Fault(where, 0, "missing translation", f"write it beside {found[0].name}, with the same slug")
             )
-    posts.sort(key=lambda post: (post.meta.date, post.meta.slug), reverse=True)
+    posts.sort(key=lambda post: (post.meta.date, post.meta.week or 0, post.meta.slug), reverse=True)
     return posts, faults + _check_slugs(posts)
 
 

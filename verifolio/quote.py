@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifolio.errors import AuthorError, did_you_mean
+from verifolio.sources import read_source
 
 MAX_LINES = 25
 _LANGUAGES = {
@@ -44,7 +44,7 @@ def quote_code(root: Path, target: str, lines: str = "") -> Quote:
     if symbol:
         if path.suffix != ".py":
             raise AuthorError(f"symbols are known in Python files only, not in {name}")
-        first, last = _span(source, symbol, name)
+        first, last = _span(root, path, symbol, name)
     if lines:
         low, _, high = lines.partition("-")
         start, end = (int(one) if one.isdigit() else 0 for one in (low, high or low))
@@ -64,32 +64,14 @@ def quote_code(root: Path, target: str, lines: str = "") -> Quote:
     return Quote(name, symbol, first, last, _LANGUAGES.get(path.suffix, "text"), text)
 
 
-def _span(source: str, symbol: str, name: str) -> tuple[int, int]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise AuthorError(f"not valid Python: {error.msg}", path=name, line=error.lineno or 0) from None
-    body: list[ast.stmt] = tree.body
-    node: ast.stmt | None = None
-    for part in symbol.split("."):
-        found = {known: one for one in body for known in _names(one)}
-        node = found.get(part)
-        if node is None:
-            raise AuthorError(f"{name} has no symbol ‘{symbol}’", hint=did_you_mean(part, list(found)))
-        body = getattr(node, "body", [])
-    assert node is not None
-    decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(one.lineno for one in decorators)]), node.end_lineno or node.lineno
-
-
-def _names(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [node.name]
-    targets = (
-        node.targets
-        if isinstance(node, ast.Assign)
-        else [node.target]
-        if isinstance(node, ast.AnnAssign)
-        else []
-    )
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+def _span(root: Path, path: Path, symbol: str, name: str) -> tuple[int, int]:
+    known = read_source(root, path).symbols
+    if symbol not in known:
+        above = ""
+        for part in symbol.split("."):
+            beside = [one.removeprefix(above) for one in known if one.startswith(above)]
+            if above + part not in known:
+                near = did_you_mean(part, [one for one in beside if "." not in one])
+                raise AuthorError(f"{name} has no symbol ‘{symbol}’", hint=near)
+            above += f"{part}."
+    return known[symbol]

@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from verifolio.blocks import cell_text, data_table
 from verifolio.cards import moment_of, state_chip
 from verifolio.charts import chart_data, render_svg
 from verifolio.errors import Fault
 from verifolio.history import History, PastValue
 from verifolio.page import Page
-from verifolio.results import Metric, Result, Table
+from verifolio.results import Cell, Metric, Result, Table
 from verifolio.units import format_interval, format_value
 from verifolio.words import say
 
@@ -186,11 +188,26 @@ def markdown_table(table: Table, lang: str) -> str:
     rule = "|" + "|".join(" ---: " if column.unit else " --- " for column in table.columns) + "|"
     rows = [
         "| "
-        + " | ".join(_marked(cell_text(row[column.key], column, lang), lang) for column in table.columns)
+        + " | ".join(
+            _marked(cell_text(_effects(row[column.key]), column, lang), lang) for column in table.columns
+        )
         + " |"
         for row in table.rows
     ]
     return "\n".join([head, rule, *rows])
+
+
+def _effects(cell: Cell) -> Cell:
+    """Effects of single words, `[["word", 0.02], …]`, as a reader wants them: the strongest, in order."""
+    if not isinstance(cell, str) or not cell.startswith("[["):
+        return cell
+    try:
+        pairs = msgspec.json.decode(cell, type=list[tuple[str, float]])
+    except msgspec.MsgspecError:
+        return cell
+    shown = sorted(pairs, key=lambda pair: -abs(pair[1]))[:8]
+    more = " …" if len(pairs) > len(shown) else ""
+    return ", ".join(f"{word} {value:+.2f}".replace("-", "−") for word, value in shown) + more
 
 
 def _marked(text: str, lang: str) -> str:

@@ -54,8 +54,11 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: list[dict[str, Cell]]
 
 
-class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A Vega-Lite specification with its data inside; `words` translates its `@tokens`."""
+class Chart(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
+    """A Vega-Lite specification with its data inside; `words` translates its `@tokens`.
+
+    Without equality it is hashed as the one object it is, so that it is drawn once for all its pages.
+    """
 
     spec: dict[str, Any]
     words: dict[str, Words]

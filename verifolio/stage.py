@@ -90,13 +90,17 @@ def stage(
 
 
 def compose(
-    root: Path, *, live: dict[str, str] | None = None, drafts: bool = False
+    root: Path,
+    *,
+    live: dict[str, str] | None = None,
+    drafts: bool = False,
+    evidence: Evidence | None = None,
 ) -> tuple[list[_Draft], list[Fault]]:
     """Everything that staging would write, and all faults; touches nothing but caches.
 
     Posts that are not out yet are bound and checked like any other, but stay out of lists and pages.
     """
-    evidence, site = gather_evidence(root), read_site(root, live)
+    evidence, site = evidence or gather_evidence(root), read_site(root, live)
     posts, faults = read_posts(root)
     posts = date_posts(posts, site.today())
     history, weeks = read_history(root), read_weeks(root)

@@ -49,12 +49,14 @@ def format_value(
     sign: bool = False,
     with_unit: bool = True,
 ) -> str:
-    """`0.912, ratio` → `91.2 %`; `1_310_000, parameters` → `1.31 M 参数`."""
+    """`0.912, ratio` → `91.2 %`; `1_310_000, parameters` → `1.31 M parameters`, in Chinese `131 万参数`."""
     known = UNITS[unit]
     plus = "+" if sign and value > 0 else ""
     if unit == "seconds" and value >= 100 and with_unit:
         size, name = next(step for step in _TIME[lang] if value >= step[0])
         return f"{plus}{_rounded(value / size, digits, 3)}{NARROW}{name}"
+    if unit == "parameters" and lang == "zh":
+        return plus + _minus(_in_han(value, digits, known.zh if with_unit else ""))
     if unit in ("parameters", "bytes"):
         number, prefix = _prefixed(value, digits, whole=unit == "bytes")
         name = (prefix + known.en) if unit == "bytes" else f"{prefix} {getattr(known, lang)}".strip()
@@ -95,6 +97,14 @@ def _prefixed(value: float, digits: int | None, *, whole: bool) -> tuple[str, st
         if exponent >= power:
             return _rounded(value / factor, digits, 3), prefix
     return (f"{value:,.0f}" if whole or value == int(value) else f"{value:,.1f}"), ""
+
+
+def _in_han(value: float, digits: int | None, name: str) -> str:
+    """Large counts by ten thousands, as Chinese counts: `59.4 万参数`, `1.35 亿参数`; small ones whole."""
+    if value < 1e4:
+        return f"{value:,.0f}" + (f"{NARROW}{name}" if name else "")
+    factor, step = (1e8, "亿") if _exponent(value, 3) >= 8 else (1e4, "万")
+    return f"{_rounded(value / factor, digits, 3)}{NARROW}{step}{name}"
 
 
 def _exponent(value: float, figures: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +79,6 @@ def official_example(source: Any, prompt: str, new_tokens: int) -> str:
 
 def run_generation(run: Run) -> None:
     """Stories in every strategy with measures over prompts; then summaries of real reviews."""
-    import torch
-
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
     p = run.params
     tokenizer, model = load_tokenizer(run.input("smollm2")), load_model(run.input("smollm2"))
     prompts = [f"Write a short story about {topic}." for topic in STORIES[: p["prompts"]]]

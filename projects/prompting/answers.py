@@ -45,11 +45,14 @@ def measure_answers(run: Run, asker: Asks) -> None:
     passages = [one for path in sorted((run.root / SOURCES).glob("*.md")) for one in read_passages(path)]
     replies: dict[str, list[str]] = {key: [] for key in CONDITIONS}
     quoted = []
+    few, many = run.params["distractors"]
     for number, fact in enumerate(facts):
-        others = distractors(fact, passages, 8, seed=number)
+        others = distractors(fact, passages, many, seed=number)
         for key in CONDITIONS:
-            replies[key].append(asker.ask(question_of(key, fact, others), max_tokens=24).text)
-        quoted.append(holds(most_alike(fact.question, place(fact.passage, others[:4], 2)), fact.answer))
+            replies[key].append(asker.ask(question_of(key, fact, others, few), max_tokens=24).text)
+        quoted.append(
+            holds(most_alike(fact.question, place(fact.passage, others[:few], few // 2)), fact.answer)
+        )
         run.progress(number + 1, len(facts), "questions")
     right = {
         key: np.array([holds(text, fact.answer) for text, fact in zip(found, facts, strict=True)])
@@ -108,16 +111,16 @@ def place(passage: str, others: Sequence[str], at: int) -> list[str]:
     return [*others[:at], passage, *others[at:]]
 
 
-def question_of(condition: str, fact: Fact, others: Sequence[str]) -> list[dict[str, str]]:
-    """The messages of one condition."""
+def question_of(condition: str, fact: Fact, others: Sequence[str], few: int) -> list[dict[str, str]]:
+    """The messages of one condition; `few` of the others are shown, or all of them when it is crowded."""
     if condition == "closed":
         return user(f"Question: {fact.question}", CLOSED)
     shown = {
         "gold": [fact.passage],
-        "first": place(fact.passage, others[:4], 0),
-        "middle": place(fact.passage, others[:4], 2),
-        "last": place(fact.passage, others[:4], 4),
-        "crowded": place(fact.passage, others, 4),
+        "first": place(fact.passage, others[:few], 0),
+        "middle": place(fact.passage, others[:few], few // 2),
+        "last": place(fact.passage, others[:few], few),
+        "crowded": place(fact.passage, others, len(others) // 2),
     }[condition]
     facts = "\n".join(f"- {one}" for one in shown)
     return user(f"Facts:\n{facts}\n\nQuestion: {fact.question}", SYSTEM)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from projects.prompting.ask import Asker, Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.gate import serve_asker
 from projects.prompting.scoring import label_said
-from projects.prompting.tables import column, dot, record_points, record_share
-from projects.sentiment.plots import named_dots
+from projects.prompting.tables import column, record_points, record_share
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -96,11 +96,10 @@ def measure_attacks(run: Run, asker: Asks) -> None:
         ],
         rows=rows,
     )  # fmt: skip
-    words = {f"@{key}": NAMES[key] for key in found}
-    words["@ours"] = {"zh": "不攻击", "en": "no attack"}
-    words["@value"] = {"zh": "新句子上的准确率（%）", "en": "accuracy on fresh sentences (%)"}
-    dots = [dot(f"@{key}", right[key]) for key in right]
-    run.chart("attacks", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    record_dots(
+        run, "attacks", right, {"ours": {"zh": "不攻击", "en": "no attack"}, **NAMES},
+        "新句子上的准确率（%）", "accuracy on fresh sentences (%)",
+    )  # fmt: skip
 
 
 def search(run: Run, asker: Asks, texts: list[str], labels: np.ndarray) -> dict[str, dict[str, Any]]:
@@ -112,7 +111,7 @@ def search(run: Run, asker: Asks, texts: list[str], labels: np.ndarray) -> dict[
         )
     out = run.work / "found.json"
     task = {"prompt": PROMPT, "system": SYSTEM, "max_tokens": MAX_TOKENS, "sentences": texts,
-            "labels": labels.tolist(), "attacks": run.params["attacks"]}  # fmt: skip
+            "labels": labels.tolist(), "attacks": run.params["attacks"], "seed": run.seed}  # fmt: skip
     with serve_asker(asker) as address:
         environment = {**os.environ, "OPENAI_BASE_URL": address, "PYTHONPATH": str(run.root), "HF_HUB_OFFLINE": "1",
                        "OMP_NUM_THREADS": "1", "NLTK_DATA": str(python.parents[1] / "nltk_data")}  # fmt: skip

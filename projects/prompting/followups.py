@@ -124,7 +124,7 @@ def measure_followups(run: Run, asker: Asks) -> None:
     talks = yaml.safe_load(CONVERSATIONS.read_text("utf-8"))[: run.params["talks"] or None]
     pairs: list[tuple[Turns, dict[str, str]]] = [
         ([tuple(turn) for turn in talk["said"]], asked) for talk in talks for asked in talk["asked"]
-    ]
+    ][: run.params["asked"] or None]
     replies: dict[str, list[str]] = {}
     for key, strategy in STRATEGIES.items():
         replies[key] = [strategy(asker, said, asked) for said, asked in pairs]

@@ -10,17 +10,18 @@ import numpy as np
 import yaml
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.documents import SOURCES, read_article
 from projects.prompting.scoring import kept, supported, word_count
-from projects.prompting.tables import column, dot, record_mean, record_points, record_share
+from projects.prompting.tables import column, record_mean, record_points, record_share
 from projects.sentiment.data import load_reviews
-from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
 
 ARTICLES = Path(__file__).with_name("articles.yml")
 LIMIT = 40  # words asked for
+PART = 48  # tokens of a part's summary at most
 NAMES = {
     "lead": {"zh": "不用模型：照抄开头", "en": "no model: the first words"},
     "direct": {"zh": "直接要摘要", "en": "just ask"},
@@ -30,45 +31,47 @@ NAMES = {
 }
 
 
-def lead(asker: Asks, article: str) -> str:
+def lead(asker: Asks, article: str, most: int) -> str:
     """The first words of the article: what any summary has to beat."""
     return " ".join(article.split()[:LIMIT])
 
 
-def direct(asker: Asks, article: str) -> str:
+def direct(asker: Asks, article: str, most: int) -> str:
     """No word about length."""
-    return asker.ask(user(f"{article}\n\nSummarise the text above."), max_tokens=120).text
+    return asker.ask(user(f"{article}\n\nSummarise the text above."), max_tokens=most).text
 
 
-def limited(asker: Asks, article: str) -> str:
+def limited(asker: Asks, article: str, most: int) -> str:
     """The limit in the instruction."""
     return asker.ask(
         user(f"{article}\n\nSummarise the text above in one sentence of at most {LIMIT} words."),
-        max_tokens=120,
+        max_tokens=most,
     ).text
 
 
-def extract(asker: Asks, article: str) -> str:
+def extract(asker: Asks, article: str, most: int) -> str:
     """First the facts as a list, then one sentence from the list alone."""
     facts = asker.ask(
         user(f"{article}\n\nList the five most important facts of the text above, with numbers and names."),
-        max_tokens=120,
+        max_tokens=most,
     ).text
     return asker.ask(
-        user(f"{facts}\n\nSummarise these facts in one sentence of at most {LIMIT} words."), max_tokens=120
+        user(f"{facts}\n\nSummarise these facts in one sentence of at most {LIMIT} words."), max_tokens=most
     ).text
 
 
-def mapreduce(asker: Asks, article: str) -> str:
+def mapreduce(asker: Asks, article: str, most: int) -> str:
     """Each third alone, then one sentence from the three."""
     parts = [
-        asker.ask(user(f"{part}\n\nSummarise the text above in one sentence."), max_tokens=48).text
+        asker.ask(
+            user(f"{part}\n\nSummarise the text above in one sentence."), max_tokens=min(PART, most)
+        ).text
         for part in thirds(article)
     ]
     joined = "\n".join(parts)
     return asker.ask(
         user(f"{joined}\n\nSummarise the text above in one sentence of at most {LIMIT} words."),
-        max_tokens=120,
+        max_tokens=most,
     ).text
 
 
@@ -79,7 +82,7 @@ def thirds(article: str) -> list[str]:
     return [" ".join(words[first : first + size]) for first in range(0, len(words), size)]
 
 
-STRATEGIES: dict[str, Callable[[Asks, str], str]] = {
+STRATEGIES: dict[str, Callable[[Asks, str, int], str]] = {
     "lead": lead, "direct": direct, "limited": limited, "extract": extract, "mapreduce": mapreduce,
 }  # fmt: skip
 
@@ -110,11 +113,14 @@ def run_summaries(run: Run) -> None:
 
 def measure_summaries(run: Run, asker: Asks) -> None:
     """Every strategy on every article."""
-    articles = load_articles(run.root, run.input("imdb"))[: run.params["articles"] or None]
+    articles = [
+        (name, " ".join(text.split()[: run.params["words"]]) if run.params["words"] else text, facts)
+        for name, text, facts in load_articles(run.root, run.input("imdb"))[: run.params["articles"] or None]
+    ]
     made: dict[str, list[str]] = {key: [] for key in STRATEGIES}
     for number, (_name, text, _facts) in enumerate(articles):
         for key, strategy in STRATEGIES.items():
-            made[key].append(strategy(asker, text))
+            made[key].append(strategy(asker, text, run.params["tokens"]))
         run.progress(number + 1, len(articles), "articles")
     run.metric(
         "limit", LIMIT, unit="count", label={"zh": "要求的词数上限", "en": "words asked for at most"}
@@ -159,10 +165,8 @@ def measure_summaries(run: Run, asker: Asks) -> None:
         record_points(run, f"{key}_minus_lead", np.array(gap), f"保住的要点：{NAMES[key]['zh']}，比照抄开头",
                       f"key facts kept: {NAMES[key]['en']}, minus the first words")  # fmt: skip
     _record_examples(run, articles, made)
-    words = {f"@{key}": name for key, name in NAMES.items()}
-    words["@value"] = {"zh": "保住的要点（%）", "en": "key facts kept (%)"}
-    dots = [dot(f"@{key}", np.array([one["kept"] for one in scores[key]])) for key in NAMES]
-    run.chart("kept", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    shares = {key: np.array([one["kept"] for one in scores[key]]) for key in NAMES}
+    record_dots(run, "kept", shares, NAMES, "保住的要点（%）", "key facts kept (%)")
 
 
 def _score(summary: str, article: str, facts: Sequence[str]) -> dict[str, float]:

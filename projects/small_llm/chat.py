@@ -20,6 +20,7 @@ from projects.chat.errors import ChatError, ModelFileError, PromptTooLong, Serve
 
 ROLES = ("system", "user", "assistant")
 TIMEOUT_S = 600.0
+SYSTEM = "You are a helpful assistant."  # without one the template names the model, and in four bits it then rambles
 
 
 class MessageError(ChatError):
@@ -128,7 +129,9 @@ class _Explained:
     def __enter__(self) -> Serving:
         try:
             serving: Serving = self._inner.__enter__()
-        except ModuleNotFoundError:  # the reader that would tell damage from want of memory
+        except (
+            ImportError
+        ):  # the reader that would tell damage from want of memory is absent, or finds no memory either
             raise ModelFileError(
                 f"{self._path}: llama.cpp cannot load it. Is the file whole (sha256sum -c SHA256SUMS)? "
                 "Is there memory for it (a smaller --context, a smaller format)?"
@@ -162,3 +165,21 @@ def _refusal(status: int, body: bytes) -> ChatError:
             "shorten it or take a larger context"
         )
     return ServerError(f"the model server refused (HTTP {status}): {error.get('message')}")
+
+
+def resident_bytes() -> int:
+    """What this process holds in RAM now; 0 where the system does not tell (Linux does)."""
+    return _status("VmRSS:")
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had in RAM; 0 where the system does not tell."""
+    return _status("VmHWM:")
+
+
+def _status(field: str) -> int:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), 0)

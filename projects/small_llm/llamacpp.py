@@ -114,20 +114,23 @@ class NativeModel:
         """Empty the context."""
         self._lib.llama_memory_clear(self._lib.llama_get_memory(self._context), True)  # noqa: FBT003
 
-    def speed(self, *, prompt: int, answer: int) -> tuple[float, float]:
-        """Tokens/s of reading `prompt` tokens and of writing `answer` tokens one by one, as llama-bench counts them."""
-        ids = [1000 + number % 1000 for number in range(max(prompt, answer))]
+    def last_logits(self, ids: list[int]) -> np.ndarray:
+        """(vocabulary,) float32: what follows the last token, from an empty context."""
         self.forget()
-        started = time.perf_counter()
-        self._decode(ids[:prompt], start=0)
-        self._last_logits()
-        read = prompt / (time.perf_counter() - started)
+        self._decode(ids, start=0)
+        return self._last_logits().copy()
+
+    def timed(self, ids: list[int], count: int) -> list[float]:
+        """Greedy decoding of `count` tokens past any end of text: the seconds at which each was there."""
         self.forget()
-        started = time.perf_counter()
-        for at in range(answer):
-            self._decode([ids[at]], start=at)
-            self._last_logits()
-        return read, answer / (time.perf_counter() - started)
+        times, started = [], time.perf_counter()
+        self._decode(ids, start=0)
+        for at in range(len(ids), len(ids) + count):
+            best = int(np.argmax(self._last_logits()))
+            times.append(time.perf_counter() - started)
+            if at + 1 < len(ids) + count:
+                self._decode([best], start=at)
+        return times
 
     def _last_logits(self) -> np.ndarray:
         pointer = self._lib.llama_get_logits_ith(self._context, -1)  # waits for the computation

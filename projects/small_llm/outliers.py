@@ -11,7 +11,7 @@ import numpy as np
 from projects.small_llm import int8
 from projects.small_llm.export import weights_of
 from projects.small_llm.held_out import load_held_out, surprise
-from projects.small_llm.llamacpp import NativeModel
+from projects.small_llm.model import load_tokenizer
 from projects.small_llm.reference import build_llama, logits_of
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ def run_int8(run: Run) -> None:
     import torch
 
     torch.set_num_threads(min(2, os.cpu_count() or 1))
-    params, weights, path = run.params, weights_of(run), run.derived_of("export", "model-q8_0.gguf")
-    model = build_llama(run.input("smollm2"), weights)
-    with NativeModel(path, context=64, threads=1) as native:
-        held = load_held_out(run.input("imdb"), native.tokenise, texts=params["texts"], length=params["length"],
-                             reviews=0, words=0, seed=run.seed)  # fmt: skip
+    params, weights = run.params, weights_of(run)
+    model, tokenizer = build_llama(run.input("smollm2"), weights), load_tokenizer(run.input("smollm2"))
+    held = load_held_out(run.input("imdb"), lambda text: tokenizer.encode(text).ids, texts=params["texts"],
+                         length=params["length"], reviews=0, words=0, seed=run.seed)  # fmt: skip
     seen = _activations(model, held.texts[0])
     rows = [_layer_row(name, inputs, weights[f"{name}.weight"]) for name, inputs in seen.items()]
     name = params["layer"]

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+# What a page with a browser rung needs at most: its own files, WebAssembly, and workers made of blobs.
+STRICT = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+    "connect-src 'self' blob:; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'"
+)
 TABS = 6
 
 # What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes as

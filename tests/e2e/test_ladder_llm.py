@@ -9,18 +9,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from looking import STRICT
 from repository import REPOSITORY, make_rungs
 
+from projects.small_llm.chat import SYSTEM
 from projects.small_llm.llamacpp import NativeModel
 from scripts.rung_site import make_rung_site, serve_folder
 from verifolio.build import only_builder
+from verifolio.results import read_result
 
 QUESTION = "What is the capital of France?"
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 PROMPT = (
     f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
 )
 TOKENS = 12
+NEAR = 0.1  # of a probability: llama.cpp rounds otherwise in WebAssembly than with AVX2
 SECONDS = 1000
 LOAD = """async () => {
   const { Files } = await import(new URL("../../../assets/js/demo-files.js", document.baseURI))
@@ -38,7 +41,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with only_builder(REPOSITORY / "build" / "work"):
         make_rungs()
     page = make_rung_site(REPOSITORY, "quantized", folder, QUESTION)
-    with serve_folder(folder) as url:
+    with serve_folder(folder, {"Content-Security-Policy": STRICT}) as url:
         yield url + page
 
 
@@ -57,6 +60,7 @@ def page(context: Any, address: str) -> Iterator[Any]:
     page.asked, page.said = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("console", lambda one: "Content Security Policy" in one.text and page.said.append(one.text))
     page.goto(address)
     yield page
     page.close()
@@ -104,6 +108,43 @@ def test_greedy_opening_and_teacher_forced_tokens_equal_llama_cpps(page):
     assert found["said"][:8] == answer[:8]
 
 
+def recorded_rows() -> list[Any]:
+    return read_result(REPOSITORY / "projects/small_llm/results/examples.json").tables["recorded"].rows
+
+
+def test_recorded_verdicts_are_the_browsers_too_unless_two_are_nearly_as_likely(page):
+    rows = recorded_rows()[:3]
+    found = page.evaluate(
+        f"""async questions => {{
+            const [llama, render] = await ({LOAD})()
+            const first = []
+            for (const content of questions) {{
+              await llama.runtime.kvClear()
+              await llama.runtime.decode(await llama.runtime.tokenize(render([{{ role: "user", content }}]), true), {{}})
+              const likely = await llama.runtime.getLogits(2)
+              for (const one of likely) one.text = new TextDecoder().decode(await llama.runtime.detokenize([one.token]))
+              first.push(likely)
+            }}
+            await llama.close()
+            return first
+        }}""",
+        [row["question"] for row in rows],
+    )
+    for row, (likeliest, second) in zip(rows, found, strict=True):
+        said = str(row["answer"])
+        print(said, likeliest, second)
+        other_fits = said.startswith(second["text"]) and likeliest["p"] - second["p"] < NEAR
+        assert said.startswith(likeliest["text"]) or other_fits
+
+
+def ask(page: Any, text: str) -> str:
+    page.locator(".vf-demo-form textarea").fill(text)
+    page.locator(".vf-demo-form button[type=submit]").click()
+    output = page.locator(".vf-demo-stage .vf-demo-output:not([aria-busy])")
+    output.locator(".vf-demo-facts").wait_for()
+    return output.locator(".vf-demo-text").inner_text()
+
+
 def test_a_second_visit_loads_from_the_cache_talks_and_stops(page):
     page.locator(".vf-demo-browser").click()
     page.locator(".vf-demo-form").wait_for()
@@ -111,6 +152,8 @@ def test_a_second_visit_loads_from_the_cache_talks_and_stops(page):
     assert {urlsplit(url).hostname for url in page.asked if not url.startswith(("blob:", "data:"))} == {
         "127.0.0.1"
     }
+    recorded = {str(row["question"]): row["answer"] for row in recorded_rows()}
+    assert ask(page, QUESTION) == recorded[QUESTION]
     page.locator(".vf-demo-form textarea").fill("Write a long story about rain.")
     page.locator(".vf-demo-form button[type=submit]").click()
     text = page.locator(".vf-demo-stage .vf-demo-text")

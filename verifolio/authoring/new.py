@@ -42,13 +42,16 @@ def new_post(
     week: int | None = None,
     draft: bool = True,
     binding: Binding | None = None,
+    title: Words | None = None,
 ) -> list[Path]:
     """A post in both languages that binds a fresh result, if the portfolio has one; a draft."""
     slug = check_slug(name)
+    title = title or dict.fromkeys(("zh", "en"), slug.replace("-", " ").capitalize())
     binding = binding or find_binding(root, about)
     extra = (f"week: {week}\n" if week else "") + ("draft: true\n" if draft else "")
     tokens = {
-        "NAME": slug.replace("-", " ").capitalize(),
+        "ZH_NAME": title["zh"],
+        "EN_NAME": title["en"],
         "SLUG": slug,
         "DATE": str(read_site(root).today()),
         "EXTRA": extra,
@@ -73,6 +76,9 @@ def new_demo(root: Path, slug: str, project: str = "") -> list[Path]:
     if not (root / "projects" / project / "birthdays.py").exists():  # not made from our template
         texts["app.py"] = other
         declared = re.sub(r"^(good_at|bad_at):.*\n", "", texts["demo.yml"], flags=re.MULTILINE)
+        declared = re.sub(
+            r"^title:.*$", f'title: {{zh: "{slug}", en: "{slug}"}}', declared, flags=re.MULTILINE
+        )
         declared = re.sub(r"^summary:.*$", _SUMMARY, declared, flags=re.MULTILINE)
         texts["demo.yml"] = declared[: declared.index("recorded:")] + _PLANNED
     return write_new(root, {f"demos/{slug}/{name}": text for name, text in texts.items()})

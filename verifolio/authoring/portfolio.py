@@ -27,6 +27,7 @@ FILES = (
     "LICENSE",
 )
 _SKIP = shutil.ignore_patterns("__pycache__", "*.pyc", "readme-*.png")
+_FIRST = {"zh": "第一个数字", "en": "First number"}
 _SHARED = {"zh": "有人同一天生日的屋子", "en": "rooms with a shared birthday"}
 
 
@@ -83,7 +84,7 @@ def _fill_folder(folder: Path, source: Path) -> None:
     new_project(folder, "birthday")
     new_demo(folder, "birthday")
     binding = Binding("birthday.birthdays.shared", _SHARED, "birthday.birthdays.curve")
-    new_post(folder, "first-number", week=1, draft=False, binding=binding)
+    new_post(folder, "first-number", week=1, draft=False, binding=binding, title=_FIRST)
 
 
 def as_nobodys(config: str, identity: str) -> str:

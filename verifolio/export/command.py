@@ -16,19 +16,20 @@ from verifolio.page import Page
 from verifolio.posts import read_posts, read_weeks
 from verifolio.site import read_site
 
-# Place: how it is written, the file's ending, the language that its readers expect.
-PLACES: dict[str, tuple[Callable[[Portable], str], str, str]] = {
-    "linkedin": (to_linkedin, "txt", "en"),
-    "zhihu": (to_zhihu, "md", "zh"),
-    "wechat": (to_wechat, "html", "zh"),
-    "devto": (to_devto, "md", "en"),
-    "markdown": (to_markdown, "md", "zh"),
+# Place: how it is written, the file's ending, the language that its readers expect, charts for which width
+# (WeChat is read on phones).
+PLACES: dict[str, tuple[Callable[[Portable], str], str, str, str]] = {
+    "linkedin": (to_linkedin, "txt", "en", "wide"),
+    "zhihu": (to_zhihu, "md", "zh", "wide"),
+    "wechat": (to_wechat, "html", "zh", "narrow"),
+    "devto": (to_devto, "md", "en", "wide"),
+    "markdown": (to_markdown, "md", "zh", "wide"),
 }
 
 
 def export_post(root: Path, name: str, place: str, lang: str = "", images_at: str = "") -> list[Path]:
     """Write the text and its pictures; the files, the text first. `name` is a post's slug or its folder."""
-    write, ending, usual = PLACES[place]
+    write, ending, usual, charts = PLACES[place]
     lang = lang or usual
     posts, faults = read_posts(root)
     mine = [post for post in posts if post.lang == lang and not post.broken]
@@ -40,7 +41,7 @@ def export_post(root: Path, name: str, place: str, lang: str = "", images_at: st
         known = [one.meta.slug for one in mine]
         raise AuthorError(f"no post ‘{name}’ in {lang}", hint=did_you_mean(name, known))
     page = Page(post.source, post.staged, lang, gather_evidence(root).for_page(), read_site(root))
-    portable = make_portable(page, post, Shelf(mine, read_weeks(root)))
+    portable = make_portable(page, post, Shelf(mine, read_weeks(root)), charts=charts)
     if images_at:
         portable.body = portable.body.replace("](images/", f"]({images_at.rstrip('/')}/")
     folder = root / "build" / "export" / post.meta.slug / place

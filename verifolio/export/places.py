@@ -1,13 +1,15 @@
 """How each place wants a post, and what it refuses.
 
-Limits, as found in November 2026 (they move; the numbers stand here and nowhere else):
+Limits, last looked up on 2026-11-25 (they move; the numbers stand here and nowhere else):
 - LinkedIn: 3,000 characters of plain text a post, of which about 140 show before “see more”
-  (linkedinpreview.com/blog/linkedin-post-length; count-words.com/zh-hant/blog/linkedin-post-character-limit).
+  (linkedinpreview.com/blog/linkedin-post-length; count-words.com/zh-hant/blog/linkedin-post-character-limit;
+  bulkpublish.com/blog/linkedin-character-limit). Its articles take over 100,000, but no Markdown: write a post.
 - dev.to: at most 4 tags of letters and digits (forem, app/policies/article_policy.rb: MAX_TAG_LIST_SIZE = 4), body
   800 kB; Liquid tags in prose are run, in code they are escaped (forem, escape_liquid_tags_in_codeblock).
 - WeChat: the editor takes no Markdown, drops <style>, classes and ids and keeps inline styles only
   (verysmallwoods.com/blog/20260119-wechat-markdown-copy-paste); links out of WeChat are dropped in a body;
-  title 64 characters, digest 120, as its own editor counts.
+  title 64 characters, digest 120, as its own editor counts. Its drafts interface takes less than 20,000
+  characters and 1 MB (hexdocs.pm/wechat_sdk/WeChat.Material.Article.html); we paste and do not use it.
 - Zhihu: imports Markdown documents; local pictures do not come along and are put in by hand.
 """
 
@@ -126,6 +128,7 @@ def _foot(post: Portable) -> str:
 def _plain(markdown: str) -> str:
     """Prose as plain text: no code, tables or pictures, links as words, headings marked."""
     text = _FENCE.sub("", markdown)
+    text = re.sub(r"^\*\*[^\n]+\*\*\n+(?=\|)", "", text, flags=re.MULTILINE)  # what a table is called
     text = re.sub(
         r"^\|.*$|^!\[.*$|^\*[^*\n]+\*$|^\[?`[^`\n]+`(?:\]\([^)]*\))?$", "", text, flags=re.MULTILINE
     )

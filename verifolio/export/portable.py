@@ -24,6 +24,7 @@ from verifolio.posts import Post
 from verifolio.quote import quote_code
 from verifolio.receipts import receipt_path
 from verifolio.results import Cell
+from verifolio.roadmap import Roadmap
 from verifolio.socialcard import post_card, svg_to_png
 from verifolio.words import say
 
@@ -48,8 +49,8 @@ class Portable:
     exercises: int = 0
 
 
-def make_portable(page: Page, post: Post, shelf: Shelf) -> Portable:
-    """Bind the post for other places; raises with all faults if anything in it is not true."""
+def make_portable(page: Page, post: Post, shelf: Shelf, *, charts: str = "wide") -> Portable:
+    """Bind the post for other places, charts drawn `wide` or `narrow`; raises with all faults if anything is not true."""
     title = bind_inline(post.meta.title, page, 1, plain=True)
     description = bind_inline(post.meta.description, page, 1, plain=True)
     url = post_url(page, post)
@@ -63,7 +64,7 @@ def make_portable(page: Page, post: Post, shelf: Shelf) -> Portable:
         str(post.meta.updated or post.meta.date),
     )
     out.images[f"{page.lang}-cover.png"] = svg_to_png(post_card(page, post, title), 1.0)
-    body = bind_text(post.body, page, _handlers(out, shelf), first_line=post.first_line, plain=True)
+    body = bind_text(post.body, page, _handlers(out, shelf, charts), first_line=post.first_line, plain=True)
     if page.faults:
         raise AuthorError(faults=page.faults)
     out.body = tidy(body, page)
@@ -91,7 +92,7 @@ def tidy(text: str, page: Page) -> str:
 
     text = _CODE.sub(keep, text)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"^\{[.#:][^}]*\}\s*$|[ \t]*\{:?[ \t]*[.#][^}]*\}", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\{[.#:][^}]*\}\s*$|[ \t]*\{:?[ \t]*(?:[.#]|lang=)[^}]*\}", "", text, flags=re.MULTILINE)
     text = re.sub(r"</?(?:div|section|figure|figcaption|span|p|nav|details|summary)\b[^>]*>", "", text)
     text = _LINK.sub(lambda found: f"[{found.group(1)}]({_resolved(page, found.group(2))})", text)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
@@ -106,7 +107,7 @@ def _resolved(page: Page, target: str) -> str:
     return absolute(page, posixpath.normpath(posixpath.join(posixpath.dirname(page.path), target)))
 
 
-def _handlers(out: Portable, shelf: Shelf) -> dict[str, BlockHandler]:
+def _handlers(out: Portable, shelf: Shelf, size: str) -> dict[str, BlockHandler]:
     """The blocks, each in a form that any Markdown knows; checked by the site's own handlers first."""
 
     def table(page: Page, block: Block) -> str:
@@ -123,9 +124,9 @@ def _handlers(out: Portable, shelf: Shelf) -> dict[str, BlockHandler]:
         result = page.evidence.result(f"{project}.{experiment}")
         name = f"{page.lang}-{len(out.images)}-{key}.png"
         svg = render_svg(
-            result.charts[key], page.lang, "wide", page.evidence.portfolio.root / "build/cache/charts"
+            result.charts[key], page.lang, size, page.evidence.portfolio.root / "build/cache/charts"
         )
-        out.images[name] = svg_to_png(_on_paper(svg), 2.0)
+        out.images[name] = svg_to_png(_on_paper(svg), 2.0 if size == "wide" else 4.0)
         return f"![{alt.replace(']', ')').replace('[', '(')}](images/{name})\n\n*{title}*"
 
     def code(page: Page, block: Block) -> str:
@@ -164,6 +165,14 @@ def _handlers(out: Portable, shelf: Shelf) -> dict[str, BlockHandler]:
         said = "\n".join(f"> {line}" for line in f"{quoted}\n\n→ **{_cut(answer)}**".split("\n"))
         return f"**{declared.title[lang]}** · {say('recorded', lang)} · {link}\n\n{said}"
 
+    def weeks(page: Page, block: Block) -> str:
+        roadmap, rows = Roadmap(page, shelf.weeks, shelf.posts), []
+        for week in shelf.weeks:
+            post, title = roadmap.post_of(week), week.title[page.lang]
+            shown = f"[{title}]({post_url(page, post)})" if post and post.state == "published" else title
+            rows.append(f"{week.week}. {shown} · {say(roadmap.week_state(week), page.lang)}")
+        return "\n".join(rows)
+
     def listed(page: Page, block: Block) -> str:
         return ""  # lists of this site's own pages mean nothing elsewhere
 
@@ -173,6 +182,7 @@ def _handlers(out: Portable, shelf: Shelf) -> dict[str, BlockHandler]:
         "code": code,
         "exercise": exercise,
         "demo": demo,
+        "weeks": weeks,
     }
     return {kind: own.get(kind, listed) for kind in shelf.handlers()}
 

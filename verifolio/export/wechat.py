@@ -19,8 +19,8 @@ _STYLES = {
     "li": "margin:.3em 0;line-height:1.8",
     "blockquote": "margin:0 0 1.2em;padding:.6em 1em;background:#f6f4ee;border-left:3px solid #d9d4c7;color:#504c44",
     "table": "width:100%;border-collapse:collapse;margin:0 0 1.2em;font-size:14px",
-    "th": "border-bottom:2px solid #1b1a17;padding:6px 8px;text-align:left",
-    "td": "border-bottom:1px solid #d9d4c7;padding:6px 8px",
+    "th": "border-bottom:2px solid #1b1a17;padding:6px 8px;text-align:left;min-width:3.2em",
+    "td": "border-bottom:1px solid #d9d4c7;padding:6px 8px;min-width:3.2em",
     "img": "display:block;width:100%;height:auto",
     "em": "color:#504c44;font-style:normal;font-size:14px",
     "hr": "border:0;border-top:1px solid #d9d4c7;margin:2em 0",
@@ -51,6 +51,9 @@ def to_wechat(post: Portable) -> str:
         r"<(p|h2|h3|ul|ol|li|blockquote|table|th|td|img|em|hr)(?=[\s/>])(?: style=\"([^\"]*)\")?",
         _styled,
         body,
+    )
+    body = re.sub(
+        r"<table\b.*?</table>", r'<section style="overflow-x:auto">\g<0></section>', body, flags=re.DOTALL
     )
     body = re.sub(r"<code>", f'<code style="{_CODE}">', body)
     receipts = "".join(

@@ -15,15 +15,15 @@ from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.expressions import find_table
 from verifolio.freshness import check_freshness
 from verifolio.portfolio import Portfolio, read_portfolio
-from verifolio.publish.bundle import Bundle, build_gradio, check_name, publish_of
-from verifolio.publish.declare import Publish, Settings, Target, read_settings
+from verifolio.publish.bundle import Bundle, build_gradio, check_name, publish_of, weight_files
+from verifolio.publish.declare import Ask, Publish, Settings, Target, read_settings
 from verifolio.publish.folder import MARKER, plan_folder, publish_folder, tree_digest
 from verifolio.publish.limits import check_pages
 from verifolio.publish.modelcard import build_model
 from verifolio.publish.pins import check_pins
 from verifolio.publish.plan import Plan, diff, read_local
 from verifolio.publish.static import build_static
-from verifolio.publish.verify import check_answer, check_static, expected_of, wait
+from verifolio.publish.verify import Expected, check_answer, check_static, expected_of, wait
 from verifolio.results import read_result
 from verifolio.sitecommand import derive_missing
 
@@ -38,6 +38,7 @@ class Options:
     wait_s: float = 900.0
     pause_s: float = 5.0
     only: str = ""  # huggingface, modelscope or model: one kind of place
+    rehearse: bool = False  # run the bundles here instead
 
 
 def publish_site(root: Path, to: str, path: Path | None, *, yes: bool, live: str = "") -> None:
@@ -89,7 +90,7 @@ def publish_demos(root: Path, names: list[str], options: Options) -> None:
         faults += _publish_demo(portfolio, slug, demos[slug], settings, options)
     if faults:
         raise AuthorError(faults=faults)
-    if not options.yes:
+    if not (options.yes or options.rehearse):
         _dry()
 
 
@@ -100,7 +101,7 @@ def _publish_demo(
     publish = publish_of(demo, slug)
     _check_fresh(portfolio, slug, demo, publish)
     steps: list[tuple[str, Callable[[], None]]] = []
-    if publish.model_repo:
+    if publish.model_repo and not options.rehearse:
         steps.append(("model", partial(_model, portfolio, slug, demo, settings, options)))
     for hub, targets in (("huggingface", publish.huggingface), ("modelscope", publish.modelscope)):
         for target in targets:
@@ -146,6 +147,9 @@ def _target(
         bundle = build_static(root, slug, hub, target, settings.site)
     else:
         bundle = build_gradio(portfolio, slug, demo, hub, target, settings)
+    if options.rehearse:
+        _rehearse(portfolio, demo, bundle)
+        return
     if not _owned(settings, hub, f"{slug}: {hub} ({target.sdk})", bundle.folder, options):
         return
     from verifolio.publish import huggingface, modelscope
@@ -185,17 +189,35 @@ def _verify(portfolio: Portfolio, demo: Demo, bundle: Bundle, place: object, opt
         digests = {name: one.sha256 for name, one in read_local(bundle.folder).items() if name != "README.md"}
         click.echo(f"✓ {url}: {check_static(url, digests)}")
         return
+    ask, expected = _question(portfolio, demo, bundle)
+    click.echo(f"✓ {url} answers as recorded: {check_answer(url, ask, expected)}")
+
+
+def _rehearse(portfolio: Portfolio, demo: Demo, bundle: Bundle) -> None:
+    """Run a bundle alone on this machine; a static one has nothing to start."""
+    from verifolio.publish.rehearsal import rehearse
+
+    if bundle.target.sdk == "static":
+        click.echo(f"build/demos/{bundle.slug}/{bundle.folder.name}: pages only, nothing to start")
+        return
+    ask, expected = _question(portfolio, demo, bundle)
+    publish = publish_of(demo, bundle.slug)
+    weights = weight_files(portfolio, bundle.slug, publish) if publish.reference else {}
+    rehearse(bundle, ask, expected, click.echo, weights=weights)
+
+
+def _question(portfolio: Portfolio, demo: Demo, bundle: Bundle) -> tuple[Ask, Expected]:
+    """How the app is asked, and the recorded answer."""
     ask = publish_of(demo, bundle.slug).ask
     if ask is None or demo.recorded is None:
         raise AuthorError(
-            f"{place.repo_id} runs, but nothing says how to ask it: not verified",
+            f"nothing says how to ask {bundle.name}: not verified",
             path=f"demos/{bundle.slug}/demo.yml",
             hint="write publish: {ask: {api: ENDPOINT}} and recorded:",
         )
     experiment, _, key = demo.recorded.table.rpartition(".")
     result = read_result(portfolio.experiment(experiment).result_path())
-    expected = expected_of(demo.recorded, find_table(result, key))
-    click.echo(f"✓ {url} answers as recorded: {check_answer(url, ask, expected)}")
+    return ask, expected_of(demo.recorded, find_table(result, key))
 
 
 def _check_fresh(portfolio: Portfolio, slug: str, demo: Demo, publish: Publish) -> None:

@@ -59,7 +59,7 @@ class Repository:
                 plan.notes.append(
                     f"the hub could not be asked, all counts as new ({error.faults[0].message})"
                 )
-            elif "401" in str(error.__cause__) and signed_in:
+            elif error.__cause__.response.status_code == 401 and signed_in:
                 raise
             else:
                 plan.notes.append("not there yet: would be created")

@@ -7,7 +7,7 @@ const WORDS = {
   en: { input: "Say something to the model", run: "Send", first: "first token", speed: "speed", tokens: "tokens", threads: "threads", long: "Too long: please shorten it.", per: "tokens/s" },
 }
 
-export async function open({ lang, files, threads }) {
+export async function open({ lang, files, threads, progress }) {
   const words = WORDS[lang]
   const model = await Llama.load(files, Math.min(4, threads))
   await model.warm()
@@ -16,12 +16,12 @@ export async function open({ lang, files, threads }) {
     run: words.run,
     async answer(text, { signal, show }) {
       const { text: said, tokens, first, speed } = await model.answer([{ role: "user", content: text }], {
-        most: MOST, signal, heard: so_far => show({ text: so_far }),
+        most: MOST, signal, reading: progress, heard: so_far => show({ text: so_far }),
       }).catch(error => { throw error instanceof TooLong ? new Error(words.long) : error })
       return {
         text: said,
         facts: [
-          [words.first, `${first.toFixed(1)} s`], [words.speed, `${speed.toFixed(1)} ${words.per}`],
+          [words.first, `${first.toFixed(1)} s`], ...(speed ? [[words.speed, `${speed.toFixed(1)} ${words.per}`]] : []),
           [words.tokens, `${tokens}`], [words.threads, `${model.threads}`],
         ],
       }

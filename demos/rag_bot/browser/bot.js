@@ -3,6 +3,7 @@
 import { Search, languageOf } from "./search.js"
 
 const SYSTEM = "Answer the customer's question in one short sentence. Use only the facts given."
+const MOST = 48 // tokens of it
 const NUMBER = /\d+(?:[.,]\d+)*/g
 const SENTENCE = /\S.*[.!?]\s/s
 const WORDS = {
@@ -10,18 +11,23 @@ const WORDS = {
     input: "向网店客服提问", find: "查资料", generate: "让模型作答",
     quoted: "以下为资料原文摘录，未经改写：", refused: "抱歉，现有资料里没有找到这个问题的答案。请换个说法，或联系人工客服。",
     english: "小模型不会中文，所以直接引用原文：", unsafe: "模型的句子里有资料没有的数字，因此改为引用原文：", said: "由小模型根据下列出处写成：", time: "用时",
+    loading: "正在下载小模型……", starting: "小模型正在启动……", reading: "小模型正在读资料……", writing: "小模型正在写……",
   },
   en: {
     input: "Ask the shop's assistant", find: "Search the documents", generate: "Let the model answer",
     quoted: "Quoted from the documents, word for word:", refused: "Sorry, the documents do not say. Please put it another way, or ask a person of our service.",
     english: "The small model knows no Chinese, so the documents are quoted:", unsafe: "The model's sentence held a number that the documents lack, so they are quoted:", said: "Written by the small model from these sources:", time: "time",
+    loading: "The small model is coming…", starting: "The small model starts…", reading: "The small model reads the documents…", writing: "The small model writes…",
   },
 }
 
-export async function open({ lang, files, threads }) {
+const duration = ms => (ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(0)} s`)
+
+export async function open({ lang, files, threads, tell, progress }) {
   const words = WORDS[lang]
   const search = new Search(JSON.parse(await files.text("browser/index.json")))
   let model = null
+  let closed = false
 
   const quote = (pieces, note, started) => ({
     note, text: pieces.map(([, text], at) => `${text} [${at + 1}]`).join("\n"),
@@ -29,7 +35,7 @@ export async function open({ lang, files, threads }) {
       const { document, place } = search.index.passages[at]
       return { document, place: place[lang], quote: text }
     }),
-    facts: [[words.time, `${(performance.now() - started).toFixed(0)} ms`]],
+    facts: [[words.time, duration(performance.now() - started)]],
   })
 
   async function generated(question, pieces, signal, show, started) {
@@ -37,12 +43,25 @@ export async function open({ lang, files, threads }) {
     if (languageOf(question + pieces.map(([, text]) => text).join("")) === "zh") return { ...quoted, note: words.english }
     show(quoted) // something to read while the model comes
     const { Llama } = await import("../../quantized/browser/llama.js")
-    model ||= await Llama.load(files, Math.min(4, threads))
+    if (!model) {
+      tell(words.loading)
+      model = await Llama.load(files.until(signal), Math.min(4, threads), () => tell(words.starting))
+      if (closed) model.close() // left while it started
+      signal.throwIfAborted()
+    }
     const facts = pieces.map(([, text]) => `- ${text.replace(/<\|[^|>]*\|>/g, " ")}`).join("\n")
     const messages = [{ role: "system", content: SYSTEM }, { role: "user", content: `Facts:\n${facts}\n\nQuestion: ${question.replace(/<\|[^|>]*\|>/g, " ")}` }]
     const enough = new AbortController() // one sentence is asked for
     signal.addEventListener("abort", () => enough.abort())
-    const { text } = await model.answer(messages, { most: 48, signal: enough.signal, heard: said => SENTENCE.test(said) && enough.abort() })
+    tell(words.reading)
+    const { text } = await model.answer(messages, {
+      most: MOST, signal: enough.signal, reading: progress,
+      heard(said, tokens) {
+        if (tokens === 1) tell(words.writing)
+        if (SENTENCE.test(said)) enough.abort()
+      },
+    })
+    signal.throwIfAborted()
     const known = new Set(`${facts} ${question}`.match(NUMBER))
     if (!text.trim() || (text.match(NUMBER) || []).some(one => !known.has(one))) return { ...quote(pieces, words.unsafe, started) }
     const [first] = text.trim().split(/(?<=[.!?])\s/)
@@ -58,6 +77,9 @@ export async function open({ lang, files, threads }) {
       if (!answerable || !pieces.length) return { text: words.refused }
       return action === "generate" ? generated(question, pieces, signal, show, started) : quote(pieces, words.quoted, started)
     },
-    close: () => model?.close(),
+    close() {
+      closed = true
+      model?.close()
+    },
   }
 }

@@ -1,6 +1,6 @@
 """Runs the bundle as aarch64 under qemu-user and writes down whether it answers as on this machine (emulated.json).
 
-Correctness only: the emulated speed means nothing. Needs Debian (apt, dpkg, debootstrap) and the network; about five minutes.
+Correctness only: the emulated speed means nothing. Needs Debian's apt and the network; some minutes.
 Not part of `verifolio run`; what it wrote is an input of the experiment small_llm.edge.
 """
 
@@ -18,17 +18,23 @@ from pathlib import Path
 from prepare import ROOT, fetch_wheels, prepare, sha256
 
 PROMPT = "What is the capital of France?"
-TOKENS = 24
-PACKAGES = "python3-minimal,libpython3-stdlib,libstdc++6,libgomp1"
-MIRROR = "http://deb.debian.org/debian"
+TOKENS = 12
+PACKAGES = [
+    "libc6", "libgcc-s1", "libstdc++6", "libgomp1", "python3.11-minimal", "libpython3.11-minimal",
+    "libpython3.11-stdlib", "zlib1g", "libexpat1", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libuuid1", "libcrypt1",
+]  # fmt: skip
 
 
 def main() -> int:
     """Root file system, wheel, both runs, comparison."""
-    model = ROOT / "build" / "derived" / "small_llm" / "model-q8_0.gguf"
+    model = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else ROOT / "build" / "derived" / "small_llm" / "model-q8_0.gguf"
+    )
     work = Path(tempfile.mkdtemp(prefix="verifolio-edge-"))
     try:
-        bundle = prepare("q8_0", model, work)
+        bundle = prepare(model.stem, model, work)
         fetch_wheels(bundle)
         wheel = next((bundle / "wheels").glob("*.whl"))
         root, qemu = make_root(work)
@@ -56,26 +62,31 @@ def main() -> int:
 
 def make_root(work: Path) -> tuple[Path, Path]:
     """An unpacked arm64 Debian with Python, never entered by chroot, and qemu; nothing is installed on this machine."""
+    root, debs = work / "root", work / "debs"
+    for folder in (root, debs, work / "lists" / "partial", work / "cache" / "archives" / "partial"):
+        folder.mkdir(parents=True)
     subprocess.run(
         ["apt-get", "download", "qemu-user-static"], cwd=work, check=True, stdout=subprocess.DEVNULL
     )
-    subprocess.run(["dpkg", "-x", next(work.glob("qemu-user-static*.deb")), work / "qemu"], check=True)
-    root = work / "root"
-    with (work / "debootstrap.log").open("w") as log:
-        command = [
-            "debootstrap",
-            "--foreign",
-            "--arch=arm64",
-            "--variant=minbase",
-            f"--include={PACKAGES}",
-            "bookworm",
-        ]
-        subprocess.run([*command, str(root), MIRROR], check=True, stdout=log, stderr=log)
-    for package in sorted((root / "var/cache/apt/archives").glob("*.deb")):
-        # through a pipe to tar: dpkg -x would put a folder in place of the link /lib
-        unpack = f"dpkg-deb --fsys-tarfile '{package}' | tar -x --keep-directory-symlink -C '{root}'"
-        subprocess.run(["sh", "-c", unpack], check=True)
+    unpack(next(work.glob("qemu-user-static*.deb")), work / "qemu")
+    foreign = ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}",
+               "-o", "APT::Architecture=arm64", "-o", "APT::Architectures=arm64", "-o", "APT::Sandbox::User=root"]  # fmt: skip
+    subprocess.run(["apt-get", *foreign, "-qq", "update"], check=True)
+    subprocess.run(["apt-get", *foreign, "-qq", "download", *PACKAGES], cwd=debs, check=True)
+    for package in sorted(debs.glob("*.deb")):
+        unpack(package, root)
+    for name in ("ld-linux-aarch64.so.1",):  # Debian keeps it below usr/lib; programs ask for /lib
+        (root / "lib").mkdir(exist_ok=True)
+        if not (root / "lib" / name).exists():
+            (root / "lib" / name).symlink_to(root / "usr/lib/aarch64-linux-gnu" / name)
     return root, work / "qemu/usr/bin/qemu-aarch64-static"
+
+
+def unpack(package: Path, target: Path) -> None:
+    """A Debian package's files; through tar, since dpkg would put a folder in place of the link /lib."""
+    target.mkdir(parents=True, exist_ok=True)
+    command = f"dpkg-deb --fsys-tarfile '{package}' | tar -x --keep-directory-symlink -C '{target}'"
+    subprocess.run(["sh", "-c", command], check=True)
 
 
 def answer(command: list[str], environment: dict[str, str]) -> dict[str, object]:

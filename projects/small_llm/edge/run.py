@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,24 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE if (HERE / "projects").is_dir() else HERE.parents[2]))
 
 from projects.chat.errors import ChatError  # noqa: E402
-from projects.small_llm.chat import LocalChat, MessageError, decode_prompt  # noqa: E402
+from projects.small_llm.chat import SYSTEM, LocalChat, MessageError, decode_prompt, peak_bytes  # noqa: E402
+
+
+def guarded() -> int:
+    """`main` in a child: where memory ends, llama.cpp aborts or the system kills it, and somebody must say so."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # or it calls for a debugger, which may wait for ever
+    if not (child := os.fork()):
+        return main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code >= 0:
+        return code
+    print(
+        f"run.py: ended by {signal.Signals(-code).name}, as happens for want of memory; take a smaller --context or "
+        "a smaller format",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def main() -> int:
@@ -52,7 +70,8 @@ def answer(prompt: str, asked: argparse.Namespace) -> int:
     started, parts, first, last = time.perf_counter(), [], 0.0, 0.0
     with LocalChat(asked.model, n_ctx=asked.context, threads=asked.threads) as chat:
         loaded = time.perf_counter() - started
-        for piece in chat.stream([{"role": "user", "content": prompt}], max_tokens=asked.max_tokens):
+        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
+        for piece in chat.stream(messages, max_tokens=asked.max_tokens):
             parts.append(piece.text)
             first, last = first or piece.seconds, piece.seconds
             if not asked.json:
@@ -68,14 +87,5 @@ def answer(prompt: str, asked: argparse.Namespace) -> int:
     return 0
 
 
-def peak_bytes() -> int:
-    """Most memory that this process has had in RAM; 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded())

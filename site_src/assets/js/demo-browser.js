@@ -1,5 +1,6 @@
 // The rung in this browser: files with progress, then a form around what the demo's module offers.
 //   open(host) → { input: {label, rows}, run: label, actions, settings, answer(text, {action, signal, show}), close() }
+//   host: {lang, files, signal, threads, tell(text), progress(done, total)}
 // An answer is {label, score, text, note, sources: [{document, place, quote}], facts: [[name, value]]}.
 import { Failure, make } from "./demo.js"
 import { Files } from "./demo-files.js"
@@ -21,11 +22,21 @@ export async function open(demo, signal) {
   const quiet = new Files(files.entries, words, signal, bytes => demo.onmore?.(bytes))
   const { open: start } = await import(new URL(browser.module, document.baseURI))
   const session = await start({
-    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text),
+    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text), progress: estimate(demo),
     threads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1,
   })
   if (!signal.aborted) form(demo, session, signal, browser)
   return () => session.close?.()
+}
+
+// Draws how far a computation is, with the seconds that it will still take at the speed so far.
+function estimate(demo) {
+  let began = 0
+  return (done, total) => {
+    if (!done) began = performance.now()
+    const left = done && ((performance.now() - began) / done) * (total - done)
+    demo.progress(done, total, done ? `≈ ${Math.ceil(left / 1000)} s` : "")
+  }
 }
 
 async function enoughMemory(demo, { memory }) {
@@ -42,6 +53,7 @@ function form(demo, session, signal, browser) {
   const examples = make("select", { "aria-label": words.examples, onchange: () => { input.value = examples.value } },
     ...recorded.map(text => make("option", { value: text, textContent: text.length > 60 ? `${text.slice(0, 60)}…` : text })))
   const output = make("div", { className: "vf-demo-output", role: "region", "aria-label": words.output, "aria-live": "polite", tabIndex: 0 })
+  const line = make("p", { className: "vf-demo-line", role: "status" }) // what the answer waits for, beside it
   const stop = demo.button(words.stop, () => work?.abort())
   stop.hidden = true
   let work = null
@@ -59,14 +71,13 @@ function form(demo, session, signal, browser) {
     demo.onmore = bytes => demo.progress((come += bytes), come > browser.later_bytes ? come : browser.later_bytes)
     try {
       show(await session.answer(input.value, { action, signal: work.signal, show }))
-      demo.tell(words.ready)
     } catch (error) {
       if (!work.signal.aborted) {
         if (!(error instanceof Failure)) console.error(error)
         output.replaceChildren(make("p", { role: "alert", textContent: error instanceof Failure ? error.message : `${words.failed} (${error?.message || error})` }))
       } else if (output.querySelector(".vf-demo-note")?.textContent === words.working) output.replaceChildren()
-      if (!signal.aborted) demo.tell(words.ready)
     } finally {
+      line.replaceChildren()
       work = null
       buttons.forEach(one => { one.disabled = false })
       stop.hidden = true
@@ -85,8 +96,9 @@ function form(demo, session, signal, browser) {
       make("label", { htmlFor: id, textContent: session.input.label }),
       ...(recorded.length > 1 ? [examples] : []), input,
       make("div", { className: "vf-demo-actions" }, ...buttons, stop, ...threads(demo, browser))),
-    output)
+    line, output)
   demo.tell(words.ready)
+  demo.line = line
   input.focus({ preventScroll: true })
 }
 

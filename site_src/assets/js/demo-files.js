@@ -12,6 +12,11 @@ export class Files {
     Object.assign(this, { entries, words, signal, heard })
   }
 
+  // The same files for one piece of work, which may be stopped alone.
+  until(signal) {
+    return new Files(this.entries, this.words, signal, this.heard)
+  }
+
   url(name) {
     const one = this.entries[name]
     if (!one) throw new Error(`demo.yml names no file ${name}`)

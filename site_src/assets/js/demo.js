@@ -74,6 +74,7 @@ class Demo extends HTMLElement {
     this.stage?.remove()
     this.rung = this.close = this.stage = undefined
     this.removeAttribute("aria-busy")
+    this.line = undefined
     this.recorded.hidden = false
     this.buttons[rung].textContent = this.labels[rung]
     this.tell(fault)
@@ -91,21 +92,25 @@ class Demo extends HTMLElement {
     return make("button", { type: "button", className: "vf-button vf-quiet", textContent: text, onclick: act })
   }
 
-  // One line about what happens, read out by screen readers; anything below it goes.
+  // One line about what happens, read out by screen readers; anything below it goes. A rung may put `line` where one looks.
   tell(text) {
-    this.status.replaceChildren(text)
+    this.told.replaceChildren(text)
   }
 
-  // How far a download is: read out when it begins and ends, drawn in between.
-  progress(done, total) {
-    let bar = this.status.querySelector("progress")
+  get told() {
+    return this.line || this.status
+  }
+
+  // How far a download or a computation is: read out when it begins and ends, drawn in between.
+  progress(done, total, text = `${megabytes(done)} / ${megabytes(total)}`) {
+    let bar = this.told.querySelector("progress")
     if (!bar) {
       bar = make("progress", { "aria-label": this.words.loading })
-      this.status.append(bar, make("span", { "aria-hidden": "true" }))
+      this.told.append(bar, make("span", { "aria-hidden": "true" }))
     }
     bar.max = total
     bar.value = done
-    bar.nextSibling.textContent = `${megabytes(done)} / ${megabytes(total)}`
+    bar.nextSibling.textContent = text
   }
 
   // A question before something large; resolves on yes.
