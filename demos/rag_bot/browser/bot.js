@@ -1,5 +1,5 @@
 // The shop assistant in the reader's browser: found by words and quoted with its source; put into a sentence by the small
-// model only when asked to, and only if that sentence holds no number that the quotations lack.
+// model only when asked to, and only if that sentence holds no word and no number that the quotations lack.
 import { Search, languageOf } from "./search.js"
 
 const SYSTEM = "Answer the customer's question in one short sentence. Use only the facts given."
@@ -10,13 +10,13 @@ const WORDS = {
   zh: {
     input: "向网店客服提问", find: "查资料", generate: "让模型作答",
     quoted: "以下为资料原文摘录，未经改写：", refused: "抱歉，现有资料里没有找到这个问题的答案。请换个说法，或联系人工客服。",
-    english: "小模型不会中文，所以直接引用原文：", unsafe: "模型的句子里有资料没有的数字，因此改为引用原文：", said: "由小模型根据下列出处写成：", time: "用时",
+    english: "小模型不会中文，所以直接引用原文：", unsafe: "模型的句子里有资料没有的内容，因此改为引用原文：", said: "由小模型根据下列出处写成：", time: "用时",
     loading: "正在下载小模型……", starting: "小模型正在启动……", reading: "小模型正在读资料……", writing: "小模型正在写……",
   },
   en: {
     input: "Ask the shop's assistant", find: "Search the documents", generate: "Let the model answer",
     quoted: "Quoted from the documents, word for word:", refused: "Sorry, the documents do not say. Please put it another way, or ask a person of our service.",
-    english: "The small model knows no Chinese, so the documents are quoted:", unsafe: "The model's sentence held a number that the documents lack, so they are quoted:", said: "Written by the small model from these sources:", time: "time",
+    english: "The small model knows no Chinese, so the documents are quoted:", unsafe: "The model's sentence held words that the documents lack, so they are quoted:", said: "Written by the small model from these sources:", time: "time",
     loading: "The small model is coming…", starting: "The small model starts…", reading: "The small model reads the documents…", writing: "The small model writes…",
   },
 }
@@ -37,6 +37,13 @@ export async function open({ lang, files, threads, tell, progress }) {
     }),
     facts: [[words.time, duration(performance.now() - started)]],
   })
+
+  // Whether a sentence holds no word and no number that the facts and the question lack.
+  function supported(sentence, known) {
+    const [numbers, terms] = [new Set(known.match(NUMBER)), new Set(search.words(known))]
+    const said = search.words(sentence)
+    return said.length > 0 && said.every(one => terms.has(one)) && (sentence.match(NUMBER) || []).every(one => numbers.has(one))
+  }
 
   async function generated(question, pieces, signal, show, started) {
     const quoted = quote(pieces, words.quoted, started)
@@ -62,9 +69,8 @@ export async function open({ lang, files, threads, tell, progress }) {
       },
     })
     signal.throwIfAborted()
-    const known = new Set(`${facts} ${question}`.match(NUMBER))
-    if (!text.trim() || (text.match(NUMBER) || []).some(one => !known.has(one))) return { ...quote(pieces, words.unsafe, started) }
     const [first] = text.trim().split(/(?<=[.!?])\s/)
+    if (!supported(first, `${facts} ${question}`)) return quote(pieces, words.unsafe, started)
     return { ...quote(pieces, words.said, started), text: `${first} ${pieces.map((_, at) => `[${at + 1}]`).join(" ")}` }
   }
 
