@@ -145,5 +145,7 @@ def _pages_of(page: Page, slug: str) -> dict[str, str]:
     for path in sorted((root / "site_src" / "projects").glob(f"{slug}-*.{page.lang}.md")):
         shown = path.relative_to(root).as_posix()
         front, _, _ = split_front_matter(path.read_text(encoding="utf-8"), shown)
-        found[f"projects/{path.name.removesuffix(f'.{page.lang}.md')}.md"] = str(front.get("title", path.stem))
+        found[f"projects/{path.name.removesuffix(f'.{page.lang}.md')}.md"] = str(
+            front.get("title", path.stem)
+        )
     return found
