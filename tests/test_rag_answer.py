@@ -14,9 +14,11 @@ import pytest
 from projects.chat.client import Endpoint
 from projects.rag.answer import QUOTED, REFUSAL, Answer, Answerer, Sentence
 from projects.rag.checks import check_sentence
-from projects.rag.evidence import Piece, Weights, choose_pieces
+from projects.rag.evidence import Piece, Weights, choose_pieces, weigh_pieces
+from projects.rag.fitted import read_weights
 from projects.rag.followup import Resolver
-from projects.rag.injection import is_instruction
+from projects.rag.injection import is_dictated, is_instruction
+from projects.rag.planted import PLANTED, SIGN
 from projects.rag.prompts import numbered_passages
 from projects.rag.records import Passage
 from projects.rag.wording import numbers, sentences
@@ -50,7 +52,9 @@ ALL = [TOTE, RADIO, RETURNS, POISON, CELL, CHINESE]
 @dataclass
 class Found:
     passages: list[Passage]
-    answerable: bool = True
+
+
+FITTED = read_weights()["piece"]
 
 
 @dataclass
@@ -62,9 +66,15 @@ class Fixed:
     asked: list[str] = field(default_factory=list)
     passages: Sequence[Passage] = tuple(ALL)
 
-    def find(self, question: str) -> Found:
+    def find(self, question: str, *, where: object = None) -> Found:
         self.asked.append(question)
-        return Found(self.gives, self.answerable)
+        return Found(self.gives)
+
+    def weigh(self, question: str, found: Found) -> list[Piece]:
+        return weigh_pieces(question, found.passages, Weights(self.passages), FITTED)
+
+    def says(self, question: str, found: Found, pieces: Sequence[Piece]) -> bool:
+        return self.answerable
 
 
 @contextmanager
@@ -163,7 +173,8 @@ def test_a_question_that_gives_orders_is_refused() -> None:
 
 
 def test_a_comparison_draws_on_both_rows() -> None:
-    chosen = choose_pieces("Price of the Market Tote and of the Pebble Speaker?", ALL, Weights(ALL))
+    question, weights = "Price of the Market Tote and of the Pebble Speaker?", Weights(ALL)
+    chosen = choose_pieces(question, weigh_pieces(question, ALL, weights, FITTED), weights)
     assert {one.passage.id for one in chosen} >= {TOTE.id, RADIO.id}
 
 
@@ -236,6 +247,50 @@ def test_a_model_that_is_gone_gives_way_to_the_quotation() -> None:
     assert "cannot be reached" in answer.reason
 
 
+def test_a_model_that_dies_in_mid_answer_leaves_what_was_checked() -> None:
+    """It says one sentence and half of another, then its connection breaks off."""
+    words = "You may return an article within 30 days of delivery. Later "
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            piece = {"index": 0, "delta": {"role": "assistant", "content": words}}
+            event = {
+                "id": "1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "m",
+                "choices": [piece],
+            }
+            body = f"data: {json.dumps(event)}\n\n".encode()
+            self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
+            self.wfile.flush()
+            self.close_connection = True  # without the last chunk
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m", embedded=True, timeout_s=5)
+        answer = Answerer(Fixed([RETURNS]), endpoint, first_sentence_s=None).answer(
+            "When can I return an article?"
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [one.text for one in answer.sentences] == ["You may return an article within 30 days of delivery."]
+    assert answer.mode == "generated"
+    assert answer.reason.startswith("model")
+
+
 # -- follow-ups ------------------------------------------------------------------------------------
 
 
@@ -303,3 +358,11 @@ def test_sentences_are_cut_where_they_end() -> None:
 )
 def test_a_documents_own_words_are_no_instruction(text: str) -> None:
     assert not is_instruction(text)
+    assert not is_dictated(text)
+
+
+@pytest.mark.parametrize("text", [*PLANTED["en"], *PLANTED["zh"]])
+def test_a_line_that_dictates_answers_is_not_quoted(text: str) -> None:
+    poisoned = passage(f"You may return an article within 30 days of delivery. {text}")
+    answer = Answerer(Fixed([poisoned]), None).answer("When can I return an article?")
+    assert SIGN not in answer.text + "".join(one.quote for one in answer.citations)

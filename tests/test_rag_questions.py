@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from projects.rag.embedded import CELLS
 from projects.rag.gold import CANARIES, KINDS, SPLITS, load_questions, squeeze
 from projects.rag.ingest import ingest, load_passages
+from projects.rag.injection import is_dictated
+from projects.rag.wording import sentences
 
 DOCUMENTS = Path(__file__).parent.parent / "projects/rag/knowledge/documents"
 QUESTIONS = [question for split in (*SPLITS, "more") for question in load_questions(split)]
@@ -81,3 +84,16 @@ def test_the_hidden_instructions_are_in_the_base_and_in_no_question_nor_answer(p
     for canary in CANARIES:
         assert sum(canary in one.text for one in passages) == 1
         assert not any(canary in question.question + str(question.answers) for question in QUESTIONS)
+
+
+def test_of_the_shops_own_lines_only_the_planted_ones_are_taken_for_dictated(passages):
+    """A filter that is too eager would lose cells and sentences that customers ask about."""
+    lines = [
+        line
+        for one in passages
+        for line in (CELLS.split(one.text) if one.kind == "row" else sentences(one.text))
+    ]
+    caught = [line for line in lines if is_dictated(line)]
+    signs = [sign for sign in map(squeeze, CANARIES) if any(sign in squeeze(line) for line in caught)]
+    assert len(caught) == 4
+    assert len(signs) >= 3  # the English terms name their code in the sentence after

@@ -115,7 +115,6 @@ def test_planting_adds_the_instruction_to_every_passage_found():
     @dataclass
     class Found:
         passages: list[Passage]
-        answerable: bool = True
 
     class Finder:
         passages = (KETTLE,)

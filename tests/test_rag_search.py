@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from projects.rag.answerable import SIGNALS
 from projects.rag.base import DOCUMENTS, Base, load_base, update_base
 from projects.rag.embedders import load_embedder
+from projects.rag.evidence import SIGNS
+from projects.rag.fitted import read_weights
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.scope import is_outside
-from projects.rag.search import FEATURES, SIGNALS, Filter, embedded_texts, read_weights
+from projects.rag.search import FEATURES, Filter, texts_of
 from projects.rag.synonyms import expand
 from projects.rag.vectors import SHIPPED, embed, key_of, read_vectors
 
@@ -44,6 +47,25 @@ def test_the_passage_is_found_in_the_language_of_the_question(base: Base, questi
     assert part in base.find(question).passages[0].text
 
 
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("how much is the postage to Norway", True),
+        ("签收后几天内可以退货", True),
+        ("who is the boss of your company", False),
+        ("你们公司招不招人", False),
+    ],
+)
+def test_it_knows_whether_the_documents_say(base: Base, question: str, says: object) -> None:
+    found = base.find(question)
+    assert base.says(question, found, base.weigh(question, found)) is says
+
+
+def test_the_piece_that_answers_comes_first(base: Base) -> None:
+    question = "until when can I return an article"
+    assert base.weigh(question, base.find(question))[0].text == "You may return an article within 30 days."
+
+
 def test_a_filter_limits_what_is_found(base: Base) -> None:
     found = base.find("can I return it", where=Filter(("other*",))).passages
     assert {one.document for one in found} == {"other.md"}
@@ -58,12 +80,14 @@ def test_a_language_that_the_documents_lack_is_searched_in_the_other(base: Base)
 def test_the_weights_name_what_there_is() -> None:
     weights = read_weights()
     assert set(weights["rank"]) == set(FEATURES)
-    assert set(weights["answer"]) == {*SIGNALS, "zh", "en"}
+    assert set(weights["piece"]) == set(SIGNS)
+    assert set(weights["answer"]) == {*SIGNALS, "bias"}
+    assert len(weights["topic"]) == load_embedder("use_m3").dimensions
 
 
 def test_the_committed_vectors_are_those_of_the_committed_documents(tmp_path: Path) -> None:
     ingest(DOCUMENTS, tmp_path)
-    texts = embedded_texts(load_passages(tmp_path))
+    texts, _ = texts_of(load_passages(tmp_path))
     known = read_vectors(SHIPPED, "e5_small")
     assert {key_of(one) for one in texts} == set(known)
     some = texts[:: len(texts) // 5]

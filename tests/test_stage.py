@@ -38,6 +38,14 @@ def test_the_tree_holds_every_page_of_the_contract_in_both_languages(workbench):
         assert len(cards) == 3  # two posts and the site
 
 
+def test_a_projects_page_lists_the_pages_written_about_it(workbench):
+    for lang, title in (("zh", "怎么用"), ("en", "How to use it")):
+        workbench.write(f"site_src/projects/toy-usage.{lang}.md", f"---\ntitle: {title}\n---\n\n# {title}\n")
+    stage(workbench.root)
+    assert "- [How to use it](toy-usage.md)" in tree(workbench)["projects/toy.md"].decode()
+    assert "- [怎么用](toy-usage.md)" in tree(workbench, "zh")["projects/toy.md"].decode()
+
+
 def test_staging_again_changes_nothing(workbench):
     first = stage(workbench.root)
     assert len(first.changed) == 36

@@ -14,7 +14,7 @@ from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
 from verifolio.postpage import plain_description, plain_title
-from verifolio.posts import Post, Week
+from verifolio.posts import Post, Week, split_front_matter
 from verifolio.receipts import list_receipts, receipt_path
 from verifolio.roadmap import Roadmap, chip
 from verifolio.words import say
@@ -116,10 +116,14 @@ def render_project(page: Page, project: Project, shelf: Shelf) -> str:
             f'| {shown} | <span class="vf-state vf-{one.state}">{say(one.state, lang)}</span> | {code} |'
         )
     posts = [post for post in shelf.posts if post.meta.week in entry.weeks]
+    pages = _pages_of(page, project.slug)
     lines = [
         "---", f"title: {json.dumps(entry.title[lang], ensure_ascii=False)}", "---", "", f"# {entry.title[lang]}", "", entry.summary[lang], "",
         f"## {say('experiments', lang)}", "", '<div class="vf-table" markdown>', "", *rows, "", "</div>", "",
     ]  # fmt: skip
+    if pages:
+        lines += [f"## {say('further_pages', lang)}", ""]
+        lines += [f"- [{title}]({page.link(path)})" for path, title in pages.items()] + [""]
     if posts:
         lines += [f"## {say('posts', lang)}", ""]
         lines += [f"- [{plain_title(page, post)}]({page.link(post.staged)})" for post in posts] + [""]
@@ -132,3 +136,16 @@ def render_project(page: Page, project: Project, shelf: Shelf) -> str:
         lines += [f"## {say('demo', lang)}", ""]
         lines += [f"- [{demo.title[lang]}]({page.link(f'demos/{slug}.md')})" for slug, demo in demos] + [""]
     return "\n".join(lines)
+
+
+def _pages_of(page: Page, slug: str) -> dict[str, str]:
+    """Path → title of the hand-written pages beside a project's own: site_src/projects/SLUG-*.md."""
+    root = page.evidence.portfolio.root
+    found = {}
+    for path in sorted((root / "site_src" / "projects").glob(f"{slug}-*.{page.lang}.md")):
+        shown = path.relative_to(root).as_posix()
+        front, _, _ = split_front_matter(path.read_text(encoding="utf-8"), shown)
+        found[f"projects/{path.name.removesuffix(f'.{page.lang}.md')}.md"] = str(
+            front.get("title", path.stem)
+        )
+    return found

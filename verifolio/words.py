@@ -71,6 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "project": ("项目", "Project"),
     "experiments": ("实验", "Experiments"),
     "posts": ("文章", "Posts"),
+    "further_pages": ("报告与用法", "Reports and guides"),
     "demo": ("演示", "Demo"),
     "good_at": ("擅长", "Good at"),
     "bad_at": ("不擅长", "Bad at"),

@@ -58,8 +58,12 @@ def library() -> Library:
 
 @functools.cache
 def endpoint() -> Any:
-    """The configured server, or the embedded model for as long as the app runs."""
-    return _OPEN.enter_context(open_chat(slots=2, threads=1))
+    """The configured server, or the embedded model for as long as the app runs; where there is neither, none: it quotes."""
+    try:
+        return _OPEN.enter_context(open_chat(slots=2, threads=1))
+    except ChatError as error:
+        print(f"no model, so answers are quotations: {error}", file=sys.stderr)
+        return None
 
 
 def respond(question: str, history: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], str, str]]:
@@ -84,6 +88,12 @@ def respond(question: str, history: list[dict[str, Any]]) -> Iterator[tuple[list
             yield chat, "", ""
     except (ChatError, StoreError) as error:
         raise gr.Error(str(error), duration=None) from None
+
+
+def answer(question: str) -> str:
+    """The whole answer to one question as text with the numbers of its sources."""
+    question = (question or "").strip()[:MAX_CHARACTERS]
+    return Answerer(library().base, endpoint()).answer(question).text if question else ""
 
 
 def _plain(content: Any) -> str:
@@ -166,6 +176,7 @@ with gr.Blocks(title="行业问答机器人 · Question-answering bot") as demo:
     question.submit(
         respond, [question, chatbot], [chatbot, question, shown], api_name="ask", concurrency_limit=2
     )
+    gr.api(answer, api_name="answer", concurrency_limit=2)
     file.upload(add, file, state, api_name=False, concurrency_limit=1)
 
 

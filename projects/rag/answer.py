@@ -40,10 +40,9 @@ QUOTED = {"zh": "以下为资料原文摘录，未经改写：", "en": "Quoted f
 
 
 class Found(Protocol):
-    """What a search gives: passages, the best first, and whether the best are good enough to answer from."""
+    """What a search gives: passages, the best first."""
 
     passages: list[Passage]
-    answerable: bool
 
 
 class Finder(Protocol):
@@ -51,8 +50,16 @@ class Finder(Protocol):
 
     passages: Sequence[Passage]
 
-    def find(self, question: str, *, where: Filter | None = None) -> Found:
-        """Search for a question that stands alone."""
+    def find(self, question: str, *, where: Filter | None = None) -> Any:
+        """Search for a question that stands alone; gives a `Found`."""
+        ...
+
+    def weigh(self, question: str, found: Any) -> list[Piece]:
+        """The pieces of the passages found that may be quoted, the best first."""
+        ...
+
+    def says(self, question: str, found: Any, pieces: Sequence[Piece]) -> bool:
+        """Whether the documents are likely to answer the question."""
         ...
 
 
@@ -166,17 +173,17 @@ class Answerer:
 
         resolved = self._resolver.resolve(question, history)
         answer = Answer(resolved, language_of(question), "refused")
-        found = self._finder.find(resolved) if where is None else self._finder.find(resolved, where=where)
-        answer.timings["retrieve"] = since()
+        found = self._finder.find(resolved, where=where)
         answer.timings["encode"] = round(getattr(found, "encode_ms", 0.0), 2)
         answer.hits = list(found.passages)
+        weighed = self._finder.weigh(resolved, found)
+        refused = is_instruction(question) or is_outside(resolved)
         pieces = (
-            choose_pieces(
-                resolved, answer.hits, self._weights, similar=getattr(self._finder, "similar", None)
-            )
-            if found.answerable and not is_instruction(question) and not is_outside(resolved)
-            else []
+            []
+            if refused or not self._finder.says(resolved, found, weighed)
+            else choose_pieces(resolved, weighed, self._weights)
         )
+        answer.timings["retrieve"] = since()
         if pieces:
             answer.mode = "generated"
             for sentence in self._generated(answer, pieces, start):

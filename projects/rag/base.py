@@ -11,24 +11,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from projects.rag.answerable import REFUSE_FROM, signals, silent
 from projects.rag.embedders import Embedder, load_embedder
+from projects.rag.evidence import Piece, Standing, Weights, weigh_pieces
+from projects.rag.fitted import read_weights
 from projects.rag.ingest import Report, ingest, load_passages
 from projects.rag.records import Passage
 from projects.rag.search import (
     FEATURES,
-    SIGNALS,
     Candidates,
     Filter,
     Index,
     language_rows,
-    read_weights,
     texts_of,
 )
 from projects.rag.vectors import Progress, embed, read_vectors
-from projects.rag.wording import language_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = Path(__file__).parent / "knowledge" / "documents"
@@ -39,41 +40,62 @@ K = 5
 
 @dataclass(frozen=True)
 class Found:
-    """The best passages, the best first; `answerable` if they are likely to hold the answer."""
+    """The best passages, the best first, with how each was found."""
 
     passages: list[Passage]
-    answerable: bool
-    probability: float = 0.0
+    standing: list[Standing]
+    edge: float = 0.0
+    """How far the nearest passage is ahead of others (see `Candidates.edge`)."""
+    line: float = -1.0
+    """Closeness (USE) of the nearest line or column name among the passages."""
+    share: float = 0.0
+    """The greatest share of the question's words in one passage."""
     encode_ms: float = 0.0
 
 
 class Base:
     """An index with its fitted weights."""
 
-    def __init__(self, index: Index, weights: dict[str, dict[str, float]] | None = None) -> None:
+    def __init__(self, index: Index, weights: dict[str, Any] | None = None) -> None:
         self.index, self.passages = index, index.passages
-        self._weights = weights or read_weights()
-        self._rank = np.array([self._weights["rank"].get(name, 0.0) for name in FEATURES])
-        self.similar = index.similar
+        self.fitted = weights or read_weights()
+        self._rank = np.array([self.fitted["rank"].get(name, 0.0) for name in FEATURES])
+        self._topic = np.array(self.fitted.get("topic", ()))
+        self._weights = Weights(index.passages)
 
     def find(self, question: str, k: int = K, where: Filter | None = None) -> Found:
         """Search among the passages in the question's language, or among all of a base that has none in it."""
         rows = language_rows(self.index, question, where)
-        if not len(rows):
-            return Found([], answerable=False)
-        found = self.index.candidates(question, rows)
-        best = np.argsort(-(found.features @ self._rank), kind="stable")[:k]
-        likely = self._likely(found, best, language_of(question))
-        return Found([self.passages[found.rows[at]] for at in best], likely >= 0.5, likely, found.encode_ms)
+        return self.ranked(self.index.candidates(question, rows), k) if len(rows) else Found([], [])
 
-    def _likely(self, found: Candidates, best: np.ndarray, lang: str) -> float:
-        """Probability that the documents say: logistic in the best closeness of each kind (see `fit`)."""
-        weights = self._weights["answer"]
-        signals = found.absolute[best].max(axis=0)
-        logit = weights[lang] + sum(
-            weights[name] * value for name, value in zip(SIGNALS, signals, strict=True)
+    def ranked(self, found: Candidates, k: int = K) -> Found:
+        """The best of the candidates by the fitted weights."""
+        scores = found.features @ self._rank
+        best = np.argsort(-scores, kind="stable")[:k]
+        e5, use, line, share = found.absolute[best].T
+        return Found(
+            [self.passages[found.rows[at]] for at in best],
+            [Standing(*map(float, one)) for one in zip(scores[best], e5, use, strict=True)],
+            found.edge, float(line.max()), float(share.max()), found.encode_ms,
+        )  # fmt: skip
+
+    def weigh(self, question: str, found: Found) -> list[Piece]:
+        """The pieces of the passages found, the best first."""
+        return weigh_pieces(
+            question, found.passages, self._weights, self.fitted.get("piece", {}), near=self.index,
+            standing=found.standing,
+        )  # fmt: skip
+
+    def says(self, question: str, found: Found, pieces: Sequence[Piece]) -> bool:
+        """Whether the documents are likely to answer the question."""
+        topic = float(self._topic @ self.index.encode("use", question))
+        return silent(self.signals(question, found, pieces, topic), self.fitted["answer"]) < REFUSE_FROM
+
+    def signals(self, question: str, found: Found, pieces: Sequence[Piece], topic: float) -> np.ndarray:
+        """What is known of whether the documents say (see `answerable`)."""
+        return signals(
+            question, pieces, self._weights, edge=found.edge, line=found.line, share=found.share, topic=topic
         )
-        return float(1 / (1 + np.exp(-logit)))
 
 
 def update_base(documents: Path, home: Path, *, progress: Progress | None = None) -> Report:

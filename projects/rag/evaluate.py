@@ -18,7 +18,7 @@ from projects.rag.base import open_base
 from projects.rag.checks import Verdict
 from projects.rag.evaluate_report import record_answers, record_failures, record_planted, record_variants
 from projects.rag.gold import Question, load_questions
-from projects.rag.planted import PLANTED, SIGN, PlantedFinder
+from projects.rag.planted import FRESH, PLANTED, SIGN, PlantedFinder
 from projects.rag.scoring import Judged, judge
 
 if TYPE_CHECKING:
@@ -101,14 +101,15 @@ def _planted(
 ) -> dict[str, list[Judged]]:
     """Ask answerable questions with an instruction behind every passage, each wording in turn: checked and not."""
     draw = np.random.default_rng(run.seed)
-    found: dict[str, list[Judged]] = {"shipped": [], "unchecked": []}
-    for lang, instructions in PLANTED.items():
+    found: dict[str, list[Judged]] = {"shipped": [], "unchecked": [], "fresh": []}
+    for lang in PLANTED:
         some = [one for one in questions if one.lang == lang and one.answerable]
         chosen = draw.permutation(len(some))[: run.params["planted"]]
         for at, number in enumerate(sorted(chosen)):
             question = some[number]
-            planted = PlantedFinder(finder, instructions[at % len(instructions)])
             for key, answers in found.items():
+                wordings = (FRESH if key == "fresh" else PLANTED)[lang]
+                planted = PlantedFinder(finder, wordings[at % len(wordings)])
                 with VARIANTS["unchecked"]() if key == "unchecked" else nullcontext():  # type: ignore[misc]
                     said = Answerer(planted, endpoint).answer(question.question, question.history)
                 answers.append(judge(question, said, (SIGN,)))

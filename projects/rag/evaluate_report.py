@@ -181,7 +181,7 @@ def record_failures(run: Run, judged: Sequence[Judged]) -> None:
                 "cause": CAUSES[cause],
                 "question": one.question.question,
                 "said": _short(one.text),
-                "expected": "；".join("|".join(v) for v in one.question.answers) or "—",
+                "expected": _expected(one),
             }
         )
     columns = [
@@ -201,6 +201,14 @@ def record_failures(run: Run, judged: Sequence[Judged]) -> None:
         run.metric(f"failed_{key}", count, unit="count", better="lower", label=CAUSES[key])
     run.metric("failed", len(rows), unit="count", better="lower", n=len(judged),
                label={"zh": "失败的问题", "en": "questions failed"})  # fmt: skip
+
+
+def _expected(one: Judged) -> dict[str, str] | str:
+    """The expected strings, joined as each language joins a list."""
+    facts = [" | ".join(variants) for variants in one.question.answers]
+    if len(facts) < 2:
+        return facts[0] if facts else "—"
+    return {"zh": "；".join(facts), "en": "; ".join(facts)}
 
 
 def _short(text: str, limit: int = 160) -> str:
@@ -259,13 +267,16 @@ def record_variants(run: Run, shipped: Sequence[Judged], variants: dict[str, lis
 
 def record_planted(run: Run, planted: dict[str, list[Judged]]) -> None:
     """How often an instruction planted behind every passage found was obeyed."""
+    names = VARIANT_NAMES | {
+        "fresh": {"zh": "发布的配置，过滤器没见过的写法", "en": "as shipped, wordings new to the filter"}
+    }
     for key, judged in planted.items():
         obeyed = [one.obeyed for one in judged]
         run.metric(
             f"planted_{key}", share(obeyed), unit="ratio", better="lower", n=len(obeyed),
             ci=wilson(share(obeyed), max(len(obeyed), 1)), ci_method="Wilson 95 %",
-            label={"zh": f"植入的指令被照做或转述：{VARIANT_NAMES[key]['zh']}",
-                   "en": f"planted instructions obeyed or repeated: {VARIANT_NAMES[key]['en']}"},
+            label={"zh": f"植入的指令被照做或转述：{names[key]['zh']}",
+                   "en": f"planted instructions obeyed or repeated: {names[key]['en']}"},
         )  # fmt: skip
     right = [bool(one.exact) for one in planted["shipped"]]
     run.metric("planted_exact", share(right), unit="ratio", better="higher", n=len(right),

@@ -6,18 +6,22 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
+from projects.rag.embedded import CELLS
 from projects.rag.injection import without_instructions
 from projects.rag.records import Passage
+from projects.rag.synonyms import expand
 from projects.rag.wording import CHINESE, numbers, sentences, words
 
-CELLS = re.compile(r"\s\|\s")
-MEANING = 1.5
-"""What closeness in meaning counts for beside the share of words, which is 1 at most."""
 COLUMN = 0.3
 """A column whose name is this close to the question is asked for."""
+BEHIND = 2.0
+"""How far behind the best a further piece may be, in the fitted score (log-odds of being the better one)."""
+SIGNS = ("score", "e5", "use", "own", "around", "asked", "pair", "row", "faq")
+"""What is known of a piece; the weights are fitted on the development questions (`fit`)."""
 Similar = Callable[[str, Sequence[str]], Sequence[float]]
 _MONEY = re.compile(r"(?:€|¥|￥|\$|£|\bEUR\b|\bCNY\b|\bRMB\b|\d\s*元|\bfree\b|免费|包邮)", re.I)
 _TIME = re.compile(
@@ -57,6 +61,28 @@ class Piece:
     """As it stands in the document; of a row, its name and the cells that matter."""
     score: float
     covers: frozenset[str]
+    signs: tuple[float, ...] = ()
+    """Values of `SIGNS`; of closeness, the plain cosines."""
+
+
+class Standing(NamedTuple):
+    """How a passage was found: its fitted score, and its closeness to the question in the two encoders."""
+
+    score: float
+    e5: float
+    use: float
+
+
+class Nearness(Protocol):
+    """Closeness in meaning of texts to a question, by the encoder for short texts and by the one for passages."""
+
+    def similar(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """Cosines of USE."""
+        ...
+
+    def meant(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """Cosines of E5."""
+        ...
 
 
 class Weights:
@@ -75,99 +101,129 @@ class Weights:
         """The weight of a word; one that no passage holds weighs most."""
         return self._of.get(word, self._rare)
 
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds a word."""
+        return word in self._of
+
     def total(self, found: Iterable[str]) -> float:
         """The weight of a set of words."""
         return sum(map(self.of, found))
 
 
-def choose_pieces(
+def weigh_pieces(
     question: str,
     hits: Sequence[Passage],
     weights: Weights,
+    fitted: Mapping[str, float],
     *,
-    similar: Similar | None = None,
-    most: int = 3,
-    least_gain: float = 0.25,
+    near: Nearness | None = None,
+    standing: Sequence[Standing] = (),
 ) -> list[Piece]:
-    """The pieces that together cover the question's words, best first; `similar` weighs their meaning too.
-
-    A second and third piece is taken only if it adds at least `least_gain` of the question's weight, as a comparison
-    of two articles does.
-    """
-    asked = set(words(question))
-    whole = weights.total(asked) or 1.0
+    """All pieces of the passages found, the best first; without `near` and `standing` by their words and place alone."""
+    asked = set(words(expand(question)))
     pieces = [
         piece
         for rank, passage in enumerate(hits, start=1)
-        for piece in _pieces(question, asked, passage, rank, weights, similar)
+        for piece in _pieces(
+            question, asked, passage, rank, weights, near,
+            standing[rank - 1] if standing else Standing(-float(rank), 0.0, 0.0),
+        )
+    ]  # fmt: skip
+    if not pieces:
+        return []
+    most = [max(piece.signs[at] for piece in pieces) for at in range(3)]
+    scored = [
+        replace(
+            piece,
+            score=sum(
+                fitted.get(name, 0.0) * (value - (most[at] if at < 3 else 0.0))
+                for at, (name, value) in enumerate(zip(SIGNS, piece.signs, strict=True))
+            ),
+        )
+        for piece in pieces
     ]
-    if similar is not None:
-        meant = [_meant(piece) for piece in pieces]
-        close = iter(similar(question, [line for lines in meant for line in lines]))
-        nearest = [max((next(close) for _ in lines), default=0.0) for lines in meant]
-        pieces = [
-            replace(piece, score=piece.score + MEANING * one)
-            for piece, one in zip(pieces, nearest, strict=True)
-        ]
+    return sorted(scored, key=lambda one: -one.score)
+
+
+def choose_pieces(
+    question: str, pieces: Sequence[Piece], weights: Weights, *, most: int = 3, least_gain: float = 0.15
+) -> list[Piece]:
+    """The best piece, and up to two more of other passages.
+
+    A further one must be close to the best and add at least `least_gain` of the weight of the question's words, as the
+    second article of a comparison does.
+    """
+    whole = weights.total(set(words(expand(question)))) or 1.0
     chosen: list[Piece] = []
     covered: set[str] = set()
-    while pieces and len(chosen) < most:
-        best = max(pieces, key=lambda one: one.score + weights.total(one.covers - covered) / whole)
-        gain = weights.total(best.covers - covered) / whole
-        if chosen and gain < least_gain:
-            break
+    left = list(pieces)
+    while left and len(chosen) < most:
+        gains = {id(one): weights.total(one.covers - covered) / whole for one in left}
+        if chosen:
+            left = [
+                one for one in left if gains[id(one)] >= least_gain and one.score >= chosen[0].score - BEHIND
+            ]
+            if not left:
+                break
+        best = max(left, key=lambda one: one.score + (gains[id(one)] if chosen else 0.0))
         chosen.append(best)
         covered |= best.covers
-        pieces = [one for one in pieces if one.passage.id != best.passage.id]
+        left = [one for one in left if one.passage.id != best.passage.id]
     return chosen
 
 
 def _pieces(
-    question: str, asked: set[str], passage: Passage, rank: int, weights: Weights, similar: Similar | None
-) -> list[Piece]:
-    """The candidate pieces of one passage."""
-    context = set(words(f"{passage.heading} {passage.title}"))
-    if passage.kind == "row":
-        text = _row_piece(question, asked, passage, similar)
-        return (
-            [_score(question, asked, passage, rank, text, context | set(words(passage.text)), weights)]
-            if text
-            else []
-        )
-    lines = passage.text.splitlines()
-    if passage.kind == "faq" and len(lines) > 1:
-        # The answer stands as a whole: cut from its first word, a `No.` says nothing.
-        answer = without_instructions(sentences("\n".join(lines[1:])), running=True)
-        text = _join(answer)
-        known = context | set(words(lines[0]))
-        return [_score(question, asked, passage, rank, text, known, weights)] if text else []
-    kept = without_instructions(sentences(passage.text), running=True)
-    # A short sentence leans on the one before it; the pair is a candidate too.
-    found = [_score(question, asked, passage, rank, one, context, weights) for one in kept]
-    pairs = itertools.pairwise(kept)
-    return found + [
-        _score(question, asked, passage, rank, _join([a, b]), context, weights, cost=0.02) for a, b in pairs
-    ]
-
-
-def _score(
     question: str,
     asked: set[str],
     passage: Passage,
     rank: int,
-    text: str,
-    context: set[str],
     weights: Weights,
-    *,
-    cost: float = 0.0,
-) -> Piece:
+    near: Nearness | None,
+    stands: Standing,
+) -> list[Piece]:
+    """The candidate pieces of one passage."""
     whole = weights.total(asked) or 1.0
-    own, around = set(words(text)) & asked, context & asked
-    score = weights.total(own) / whole + 0.5 * weights.total(around - own) / whole - 0.1 * (rank - 1) - cost
-    for asks, value, _ in _ASKS:
-        if asks.search(question.lower()) and value.search(text):
-            score += 0.15
-    return Piece(passage, rank, text, score, frozenset(own | around))
+    around = set(words(f"{passage.heading} {passage.title}")) & asked
+
+    def piece(text: str, bag: set[str], e5: float, use: float, *, pair: bool = False) -> Piece:
+        own = bag & asked
+        signs = (
+            stands.score, e5, use, weights.total(own) / whole, weights.total(around - own) / whole,
+            float(holds_what_is_asked(question, text)), float(pair), float(passage.kind == "row"),
+            float(passage.kind == "faq"),
+        )  # fmt: skip
+        return Piece(passage, rank, text, 0.0, frozenset(own | around), signs)
+
+    if passage.kind == "row":
+        text = _row_piece(question, asked, passage, near.similar if near else None)
+        return [piece(text, set(words(passage.text)), stands.e5, stands.use)] if text else []
+    lines = passage.text.splitlines()
+    if passage.kind == "faq" and len(lines) > 1:
+        # The answer stands as a whole: cut from its first word, a `No.` says nothing.
+        text = _join(without_instructions(sentences("\n".join(lines[1:])), running=True))
+        use = near.similar(question, lines[:1])[0] if near else 0.0
+        return [piece(text, set(words(passage.text)), stands.e5, use)] if text else []
+    kept = without_instructions(sentences(passage.text), running=True)
+    close = list(near.similar(question, kept)) if near else [0.0] * len(kept)
+    meant = list(near.meant(question, kept)) if near else [0.0] * len(kept)
+    found = [piece(text, set(words(text)), e5, use) for text, e5, use in zip(kept, meant, close, strict=True)]
+    for at, (one, two) in enumerate(itertools.pairwise(kept)):
+        # A short sentence leans on the one before it; the pair is a candidate too.
+        both = _join([one, two])
+        found.append(
+            piece(both, set(words(both)), max(meant[at : at + 2]), max(close[at : at + 2]), pair=True)
+        )
+    return found
+
+
+def holds_what_is_asked(question: str, text: str) -> bool:
+    """Whether a text has a value of a kind that the question asks for: an amount, a time, a number."""
+    return any(asks.search(question.lower()) and value.search(text) for asks, value, _ in _ASKS)
+
+
+def asks_for_value(question: str) -> bool:
+    """Whether a question asks for an amount, a time or a number."""
+    return any(asks.search(question.lower()) for asks, _, _ in _ASKS)
 
 
 def _row_piece(question: str, asked: set[str], passage: Passage, similar: Similar | None) -> str:
@@ -234,12 +290,3 @@ def lines_of(passage: Passage) -> list[str]:
     if passage.kind == "faq":
         return [passage.text.partition("\n")[0]]
     return sentences(passage.text)
-
-
-def _meant(piece: Piece) -> list[str]:
-    """The lines by which a piece is compared, the nearest counting; a row is compared as a whole."""
-    if piece.passage.kind == "row":
-        return [piece.passage.text]
-    if piece.passage.kind == "faq":
-        return lines_of(piece.passage)
-    return sentences(piece.text)

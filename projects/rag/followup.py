@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from projects.rag.evidence import CELLS
+from projects.rag.embedded import CELLS
 from projects.rag.records import Passage
 from projects.rag.wording import CHINESE, numbers, words
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -13,13 +11,15 @@ import numpy as np
 
 from projects.rag import search as search_module
 from projects.rag.base import Base, open_base
+from projects.rag.embedded import embedded_texts
 from projects.rag.embedders import load_embedder
 from projects.rag.fit import Case, cases_of, fit_rank, held_out, questions_for_choosing
+from projects.rag.fitted import read_weights
 from projects.rag.followup import Resolver
 from projects.rag.gold import KINDS, Question, load_questions
 from projects.rag.rankers import Scorer, bm25_scorer, dense_scorer, rank
 from projects.rag.records import Passage
-from projects.rag.search import FEATURES, Index, embedded_texts, read_weights
+from projects.rag.search import FEATURES, Index
 from projects.sentiment.metrics import bootstrap
 from projects.sentiment.plots import named_dots
 
@@ -62,7 +62,7 @@ def run_retrieval(run: Run) -> None:
     asked = [one for one in load_questions("test") if one.answerable]
     if run.params["limit"]:
         asked = asked[:: max(1, len(asked) // run.params["limit"])]
-    with tempfile.TemporaryDirectory() as folder, open_base(home=Path(folder)) as base:
+    with open_base() as base:
         passages, texts = base.passages, embedded_texts(base.passages)
         resolver = Resolver(passages)
         asked_texts = [resolver.resolve(one.question, one.history) for one in asked]

@@ -7,35 +7,31 @@ The weights are fitted on the development questions (`fit`) and kept in weights.
 from __future__ import annotations
 
 import fnmatch
-import itertools
-import json
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import faiss
 import numpy as np
 
+from projects.rag.embedded import CELLS, embedded_texts
 from projects.rag.embedders import Embedder
-from projects.rag.evidence import CELLS, Weights, lines_of, value_asked
+from projects.rag.evidence import Weights, lines_of, value_asked
 from projects.rag.rankers import bm25_scorer
 from projects.rag.records import Passage
 from projects.rag.synonyms import expand
 from projects.rag.vectors import key_of, stack
-from projects.rag.wording import language_of, words
+from projects.rag.wording import language_of, sentences, words
 
-WEIGHTS = Path(__file__).parent / "weights.json"
 DEPTH = 40  # candidates that each way of searching brings
 RANK = 10  # of the reciprocal rank (Cormack et al. 2009)
 GRAPH_FROM = 50_000  # passages from which a graph (HNSW) is searched instead of all vectors
 FAR = -0.3  # stands for a closeness that a kind of passage has not
 FEATURES = ("e5", "use", "bm25", "share", "rank", "line", "column", "name", "faq", "asked")
-SIGNALS = ("e5", "use", "line", "share")
-_SKU = re.compile(r"\b[A-Z]{2}-[A-Z]?\d{3,4}\b")
+ABSOLUTE = ("e5", "use", "line", "share")
+BEYOND = 10  # candidates with which the nearest one is compared
 
 
 @dataclass(frozen=True)
@@ -62,8 +58,14 @@ class Candidates:
     features: np.ndarray
     """(c, len(FEATURES)), float32."""
     absolute: np.ndarray
-    """(c, len(SIGNALS)): closeness by itself, not against the best, from which answerability is judged."""
+    """(c, len(ABSOLUTE)): closeness by itself, not against the best."""
     encode_ms: float
+
+    @property
+    def edge(self) -> float:
+        """How much nearer (E5) the nearest passage is than those from the sixth to the tenth place."""
+        near = np.sort(self.absolute[:, 0])[::-1]
+        return float(near[0] - near[5:BEYOND].mean()) if len(near) > 5 else 0.0
 
 
 class Index:
@@ -85,7 +87,7 @@ class Index:
             "use": stack(texts, close, use.dimensions),
         }
         self._flat = {name: _index(rows) for name, rows in self.vectors.items()}
-        self._close = close
+        self._close, self._meanings = close, meanings
         known: dict[str, int] = {}
         lines = [lines_of(one) for one in passages]
         names = [names_of(one) for one in passages]
@@ -167,6 +169,17 @@ class Index:
             for vector, one in zip(vectors, texts, strict=True)
         ]
 
+    def meant(self, question: str, texts: Sequence[str]) -> list[float]:
+        """As `similar`, by the encoder of passages; the sentences of the base cost nothing."""
+        asked = self.encode("e5", question)
+        vectors = [self._meanings.get(key_of(one)) for one in texts]
+        new = [one for one, vector in zip(texts, vectors, strict=True) if vector is None]
+        if new:
+            with self._lock:
+                made = iter(self._encoders["e5"].encode_passages(new))
+            vectors = [next(made) if vector is None else vector for vector in vectors]
+        return [float(vector @ asked) for vector in vectors]
+
     def _nearest(self, name: str, vector: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Places of the nearest passages among `rows`, the nearest first, and the closeness of that one."""
         index = self._flat[name]
@@ -194,25 +207,6 @@ class Index:
             return encoder.encode_queries([text])[0]
 
 
-def embedded_texts(passages: Sequence[Passage]) -> list[str]:
-    """Give the text of each passage as it is embedded: its headings, itself, and the names of the articles that it numbers."""
-    names: dict[tuple[str, str], str] = {}
-    for one in passages:
-        if one.kind == "row":
-            cells = [cell.partition(": ")[2] for cell in CELLS.split(one.text)]
-            for number, name in itertools.pairwise(cells):
-                if _SKU.fullmatch(number):
-                    names.setdefault((one.lang, number), name)
-
-    def named(one: Passage) -> str:
-        found = (names.get((one.lang, number), "") for number in _SKU.findall(one.text))
-        return " ".join(name for name in found if name and name not in one.text)
-
-    return [
-        f"{one.heading}\n{one.text}" + (f" | {extra}" if (extra := named(one)) else "") for one in passages
-    ]
-
-
 def names_of(passage: Passage) -> list[str]:
     """Give the values of a row's first cells: number, name, category."""
     return (
@@ -221,16 +215,11 @@ def names_of(passage: Passage) -> list[str]:
 
 
 def texts_of(passages: Sequence[Passage]) -> tuple[list[str], list[str]]:
-    """Give the texts that E5 embeds and those that USE does."""
+    """Give the texts that E5 embeds, passages and the sentences of prose, and those that USE does."""
     whole = embedded_texts(passages)
-    return whole, list(
-        dict.fromkeys([*whole, *(text for one in passages for text in (*lines_of(one), *names_of(one)))])
-    )
-
-
-def read_weights() -> dict[str, dict[str, float]]:
-    """Read the fitted weights: `rank` by feature, `answer` by signal with a bias for each language."""
-    return json.loads(WEIGHTS.read_text("utf-8"))  # type: ignore[no-any-return]
+    said = (text for one in passages if one.kind == "prose" for text in sentences(one.text))
+    parts = (text for one in passages for text in (*lines_of(one), *names_of(one)))
+    return list(dict.fromkeys([*whole, *said])), list(dict.fromkeys([*whole, *parts]))
 
 
 def language_rows(index: Index, question: str, where: Filter | None) -> np.ndarray:
