@@ -320,10 +320,12 @@ def publish_all_command(ctx: click.Context, yes: bool, wait_s: float, only: str 
     Never trains: where a result is stale it says so and publishes nothing.
     """
     from verifolio.publish.command import Options, publish_demos, publish_site
+    from verifolio.runtimes import install_runtimes
     from verifolio.sitecommand import derive_missing, make_site
 
     root = _root(ctx)
     derive_missing(root)
+    install_runtimes(root)  # or a fresh clone would publish demos that do not run in the page
     make_site(root, run=False)
     publish_site(root, "pages", None, yes=yes)
     publish_demos(root, [], Options(yes=yes, wait_s=wait_s, only=only or ""))
