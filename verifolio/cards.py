@@ -42,7 +42,7 @@ def receipt_block(page: Page, block: Block) -> str:
     page.bound.append(f"receipt {block.target}")
     page.doubt(block.line, quantity.refs)
     link = f'<a href="{page.href(page.receipt(quantity.refs[0]))}">{say("open_receipt", page.lang)}</a>'
-    return f'<div class="vf-card vf-stub">{_content(page, block.target, quantity, link)}</div>'
+    return f'<div class="vf-card vf-stub" data-search-exclude="">{_content(page, block.target, quantity, link)}</div>'
 
 
 def _card(page: Page, card_id: str, expression: str, quantity: Quantity) -> str:

@@ -28,8 +28,8 @@ CONDITIONS = {
     "crowded": {"zh": "九段，正确的在中间", "en": "nine passages, right one in the middle"},
 }
 QUOTE = {
-    "zh": "不用模型：照抄与问题重合最多的一段（五段里）",
-    "en": "no model: quote the passage most like the question (of five)",
+    "zh": "不用模型：照抄五段里最像问题的",
+    "en": "no model: quote the most similar of five",
 }
 
 
