@@ -188,6 +188,7 @@ BUILD += "build_site(Path(sys.argv[1]), strict=False, staged=True)"
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(portfolio: Path) -> None:
     # Compiled apart and beforehand: the limit below would cut off bytecode too, and Python would not notice.
     own = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(portfolio / "compiled")}
+    (portfolio / "build/site.json").unlink(missing_ok=True)
     assert python(portfolio, "-c", BUILD, str(portfolio), **own).returncode == 0
     before = listing(portfolio / "build/site")
     (portfolio / "build/site.json").unlink()
