@@ -17,7 +17,7 @@ def search(page: Any, word: str) -> list[str]:
     """Addresses of the first results, in their order."""
     page.locator(".vf-search-open").click()
     page.locator("[data-md-component=search-query]").press_sequentially(word, delay=10)
-    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    page.locator(".md-search-result__link").first.wait_for(timeout=45_000)
     return [one.evaluate("node => node.href") for one in page.locator(".md-search-result__link").all()]
 
 
@@ -97,14 +97,14 @@ def test_a_key_opens_the_search(new_page: Callable[..., Any], address: str, key:
     page.goto(address + "en/", wait_until="networkidle")
     page.keyboard.press(key)
     page.keyboard.type("receipt", delay=10)
-    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    page.locator(".md-search-result__link").first.wait_for(timeout=45_000)
     assert page.locator("[data-md-component=search-query]").input_value() == "receipt"
 
 
 def test_a_link_to_a_search_shows_what_it_finds(new_page: Callable[..., Any], address: str) -> None:
     page = new_page()
     page.goto(address + "en/?q=receipt")
-    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    page.locator(".md-search-result__link").first.wait_for(timeout=45_000)
 
 
 def test_a_result_marks_the_word_on_its_page(new_page: Callable[..., Any], address: str) -> None:
@@ -112,7 +112,7 @@ def test_a_result_marks_the_word_on_its_page(new_page: Callable[..., Any], addre
     page.goto(address + "en/")
     found = next(url for url in search(page, "receipt") if "h=receipt" in url.lower())
     page.goto(found)
-    page.locator("article mark").first.wait_for(timeout=15_000)
+    page.locator("article mark").first.wait_for(timeout=45_000)
 
 
 def test_closing_the_search_gives_the_focus_back(new_page: Callable[..., Any], address: str) -> None:
