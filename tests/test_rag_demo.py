@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running import load_app, running_app
 
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "demos" / "rag_bot" / "app.py"
@@ -21,35 +15,12 @@ APP = ROOT / "demos" / "rag_bot" / "app.py"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    environment |= {
-        "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False",
-        "RAG_DEMO_DATA": str(tmp_path_factory.mktemp("demo")),
-    }  # fmt: skip
-    process = subprocess.Popen([sys.executable, str(APP)], env=environment, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, "the demo ended"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(20)
+    with running_app(APP, RAG_DEMO_DATA=str(tmp_path_factory.mktemp("demo"))) as url:
+        yield url
 
 
 def test_importing_the_demo_opens_neither_documents_nor_model() -> None:
-    spec = importlib.util.spec_from_file_location("rag_bot_app", APP)
-    assert spec
-    assert spec.loader
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_app(APP)
     assert module.demo.title
     assert module.library.cache_info().currsize == module.endpoint.cache_info().currsize == 0
 
