@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.reviews import ending, load_pool
 from projects.prompting.scoring import LABELS, label_alone, label_in_json, label_said
-from projects.prompting.tables import column, dot, record_points, record_share
-from projects.sentiment.plots import named_dots
+from projects.prompting.tables import column, record_points, record_share
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -65,7 +65,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
     params = run.params
     pool = load_pool(run.input("imdb"), asked=params["reviews"], shown=2, seed=run.seed)
     labels, texts = pool.asked.labels, [ending(text, params["words"]) for text in pool.asked.texts]
-    said, example = {}, {}
+    said, example, all_replies = {}, {}, {}
     for key, form in FORMATS.items():
         replies = [
             asker.ask(
@@ -77,6 +77,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
         said[key] = np.array([-1 if label is None else label for label in parsed])
         unread = [reply for reply, label in zip(replies, parsed, strict=True) if label is None]
         example[key] = " ".join((unread or replies)[0].split())[:120]
+        all_replies[key] = replies
         run.progress(len(said), len(FORMATS), "formats")
     rows = []
     for key, form in FORMATS.items():
@@ -102,7 +103,26 @@ def measure_formats(run: Run, asker: Asks) -> None:
         run, "schema_parsed_gain", (said["schema"] >= 0).astype(float) - (said["json"] >= 0),
         "强制 JSON 比只在提示里要求多解析出", "parsed: enforced minus asked for",
     )  # fmt: skip
-    words = {f"@{key}": form.name for key, form in FORMATS.items()}
-    words["@value"] = {"zh": "可解析的回答（%）", "en": "replies that parse (%)"}
-    dots = [dot(f"@{key}", said[key] >= 0) for key in FORMATS]
-    run.chart("parsed", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    record_dots(
+        run, "parsed", {key: said[key] >= 0 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
+        "可解析的回答（%）", "replies that parse (%)",
+    )  # fmt: skip
+    _record_pair(run, labels, texts, all_replies)
+
+
+def _record_pair(run: Run, labels: np.ndarray, texts: list[str], replies: dict[str, list[str]]) -> None:
+    """Each format's replies on the first unfavourable and the first favourable review, side by side."""
+    first = {LABELS[label]: int(np.argmax(labels == label)) for label in (0, 1)}
+    rows: list[dict[str, Any]] = [
+        {"asked": form.name, **{name: " ".join(replies[key][i].split())[:150] for name, i in first.items()}}
+        for key, form in FORMATS.items()
+    ]
+    shown = {name: f"… {texts[i]}" for name, i in first.items()}
+    run.table(
+        "pair",
+        columns=[
+            column("asked", "格式", "format"), column("negative", "差评", "the unfavourable review"),
+            column("positive", "好评", "the favourable review"),
+        ],
+        rows=[{"asked": {"zh": "影评结尾", "en": "end of the review"}, **shown}, *rows],
+    )  # fmt: skip
