@@ -117,7 +117,7 @@ def _record_pair(run: Run, labels: np.ndarray, texts: list[str], replies: dict[s
         {"asked": form.name, **{name: " ".join(replies[key][i].split())[:150] for name, i in first.items()}}
         for key, form in FORMATS.items()
     ]
-    shown = {name: f"… {texts[i]}" for name, i in first.items()}
+    shown = {name: texts[i] for name, i in first.items()}
     run.table(
         "pair",
         columns=[
