@@ -31,7 +31,6 @@ sys.modules["promptbench"] = importlib.util.module_from_spec(spec)
 
 from promptbench import prompt_attack  # noqa: E402
 
-
 prompt_attack.attack_config["goal_function"]["query_budget"] = 12
 attack = prompt_attack.Attack(None, "semantic", "sst2", "", None, ["positive", "negative"], verbose=False)
 budget = attack.goal_function.query_budget
