@@ -24,9 +24,8 @@ class Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 sys.meta_path.insert(0, Stand())
-spec = importlib.util.find_spec(
-    "promptbench"
-)  # the package without running its __init__, which imports every model
+# The package without running its own __init__, which imports every model and data set that it knows.
+spec = importlib.util.find_spec("promptbench")
 sys.modules["promptbench"] = importlib.util.module_from_spec(spec)
 
 from promptbench import prompt_attack  # noqa: E402
