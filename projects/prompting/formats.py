@@ -17,13 +17,29 @@ from projects.prompting.tables import column, record_points, record_share
 if TYPE_CHECKING:
     from verifolio.record import Run
 
+SENTIMENT = {"type": "string", "enum": list(LABELS)}
 SCHEMA = {
     "type": "object",
-    "properties": {"sentiment": {"type": "string", "enum": list(LABELS)}},
+    "properties": {"sentiment": SENTIMENT},
     "required": ["sentiment"],
     "additionalProperties": False,
 }
-ENFORCED = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA}}
+REASONED = {
+    "type": "object",
+    "properties": {"reason": {"type": "string", "maxLength": 100}, "sentiment": SENTIMENT},
+    "required": ["reason", "sentiment"],  # in this order: the verdict comes after the words
+    "additionalProperties": False,
+}
+
+
+def enforced(schema: dict[str, Any]) -> dict[str, Any]:
+    """The option that makes the server forbid every token outside a schema."""
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+        }
+    }
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,10 @@ class Format:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+JSON_SWAPPED = 'Reply with JSON only, either {"sentiment": "negative"} or {"sentiment": "positive"}.'
+JSON_REASONED = (
+    'Reply with JSON only: first "reason", a few words, then "sentiment", "positive" or "negative".'
+)
 JSON_ASKED = 'Reply with JSON only, either {"sentiment": "positive"} or {"sentiment": "negative"}.'
 FORMATS = {
     "free": Format(
@@ -49,7 +69,15 @@ FORMATS = {
     "json": Format({"zh": "提示里要求 JSON", "en": "JSON by prompt"}, JSON_ASKED, label_in_json, 24),
     "schema": Format(
         {"zh": "服务器强制 JSON", "en": "JSON enforced by the server"}, JSON_ASKED, label_in_json, 24,
-        {"response_format": ENFORCED},
+        enforced(SCHEMA),
+    ),
+    "swapped": Format(
+        {"zh": "强制 JSON，两个标签对调", "en": "JSON enforced, labels swapped"}, JSON_SWAPPED, label_in_json, 24,
+        enforced(SCHEMA),
+    ),
+    "reasoned": Format(
+        {"zh": "强制 JSON，先写理由", "en": "JSON enforced, reason first"}, JSON_REASONED, label_in_json, 64,
+        enforced(REASONED),
     ),
 }  # fmt: skip
 
