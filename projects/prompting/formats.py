@@ -135,6 +135,10 @@ def measure_formats(run: Run, asker: Asks) -> None:
         run, "parsed", {key: said[key] >= 0 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
         "可解析的回答（%）", "replies that parse (%)",
     )  # fmt: skip
+    record_dots(
+        run, "says", {key: said[key] == 1 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
+        "答“正面”的回答（%）", "replies that say “positive” (%)",
+    )  # fmt: skip
     _record_pair(run, labels, texts, all_replies)
 
 
