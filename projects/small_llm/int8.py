@@ -23,13 +23,18 @@ def outlier_columns(inputs: np.ndarray, threshold: float = OUTLIER) -> np.ndarra
     return np.flatnonzero((np.abs(inputs) >= threshold).any(axis=0))
 
 
+def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Integers multiplied in float64, where sums below 2⁵³ are exact: numpy's own integer product is far slower."""
+    return left.astype(np.float64) @ right.astype(np.float64)
+
+
 def matmul_int8(inputs: np.ndarray, steps: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """(tokens, outputs) from INT8 on both sides: multiplied as integers, scaled back by row and by column.
 
     `steps` (outputs, inputs) int8 and `scales` (outputs,) are the weight's, from `quantise_rows`.
     """
     rows, largest = quantise_rows(inputs)
-    sums = rows.astype(np.int32) @ steps.astype(np.int32).T  # 127² · inputs fits int32 up to 133,000 inputs
+    sums = exact_product(rows, steps.T)
     return sums.astype(np.float32) * np.outer(largest, scales).astype(np.float32) / np.float32(127 * 127)
 
 
@@ -47,7 +52,7 @@ def matmul_mixed(
 def matmul_one_scale(inputs: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The naive way: one scale for all activations and one for all weights."""
     x, w = np.abs(inputs).max() / 127, np.abs(weight).max() / 127
-    sums = np.rint(inputs / x).astype(np.int32) @ np.rint(weight / w).astype(np.int32).T
+    sums = exact_product(np.rint(inputs / x), np.rint(weight / w).T)
     return sums.astype(np.float32) * np.float32(x * w)
 
 

@@ -48,7 +48,6 @@ def run_runtimes(run: Run) -> None:
     served = _measure(run, "served", files["q8_0"], job)
     _record(run, found, labels)
     _record_served(run, served, found)
-    _record_chart(run, found)
 
 
 def _write_job(run: Run) -> tuple[Path, np.ndarray]:
@@ -135,27 +134,6 @@ def _record_served(run: Run, served: dict[str, Any], found: dict[str, dict[str, 
     if "bnb-int8" in found:
         run.metric("times_bnb_int8", served["decode_speed"] / found["bnb-int8"]["decode_speed"], unit="times", better="higher",
                    label={"zh": "服务速度是 bitsandbytes INT8 的几倍", "en": "served speed over bitsandbytes INT8"})  # fmt: skip
-
-
-def _record_chart(run: Run, found: dict[str, dict[str, Any]]) -> None:
-    """Memory across, decoding speed up."""
-    values = [{"name": TITLES[name], "x": round(one["peak"] / 1e6), "y": round(one["decode_speed"], 1),
-               "family": "llama.cpp" if TITLES[name].startswith("llama") else "PyTorch"} for name, one in found.items()]  # fmt: skip
-    values.sort(key=lambda row: -float(str(row["y"])))
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": "container", "height": {"step": 40}, "data": {"values": values},
-        "encoding": {"y": {"field": "name", "type": "nominal", "title": None, "sort": [row["name"] for row in values], "axis": None}},
-        "layer": [
-            {"mark": {"type": "bar", "height": 12, "dy": 8}, "encoding": {
-                "x": {"field": "y", "type": "quantitative", "title": "@speed"},
-                "color": {"field": "family", "type": "nominal", "title": None}}},
-            {"mark": {"type": "text", "align": "left", "dy": -8, "color": "#1a1a1a"}, "encoding": {"x": {"value": 2}, "text": {"field": "name"}}},
-            {"mark": {"type": "text", "align": "left", "dx": 4, "dy": 8, "color": "#1a1a1a"}, "encoding": {
-                "x": {"field": "y", "type": "quantitative"}, "text": {"field": "y"}}},
-        ],
-    }  # fmt: skip
-    run.chart("speed", spec, words={"@speed": {"zh": "解码速度（词元/秒）", "en": "decoding (tokens/s)"}})
 
 
 def _key(name: str) -> str:
