@@ -182,24 +182,19 @@ def run_dense(run: Run) -> None:
     ours = [encoder.encode(one.question) for one in test]
     theirs = [server.encode_queries([one.question])[0] for one in test]
     found = [search.find_near(one.question, vector) for one, vector in zip(test, ours, strict=True)]
-    same = [
-        search.find_near(one.question, vector).hits == hit.hits
-        for one, vector, hit in zip(test, theirs, found, strict=True)
-    ]
+    by_server = [search.find_near(one.question, vector) for one, vector in zip(test, theirs, strict=True)]
+    same = [len({*a.hits} & {*b.hits}) / HITS for a, b in zip(found, by_server, strict=True)]
     by_words = [search.find(one.question) for one in test]
     run.metric("same_passages", float(np.mean(same)), unit="ratio", better="higher", n=len(test),
-               label={"zh": "与服务器的编码器给出同样五段的问题", "en": "questions with the same five passages as by the server's encoder"})  # fmt: skip
+               label={"zh": "前五段里与服务器的编码器给出的相同的", "en": "of the five passages those that the server's encoder gives too"})  # fmt: skip
     run.metric("least_cosine", min(float(a @ b) for a, b in zip(ours, theirs, strict=True)), unit="score", better="higher",
                n=len(test), label={"zh": "与服务器的向量的最小余弦", "en": "smallest cosine with the server's vector"})  # fmt: skip
     passages = read_passages(run.root / "projects/rag/knowledge/documents")
     for lang, zh, en in (("", "", ""), ("zh", "，中文", ", Chinese"), ("en", "，英文", ", English")):
-        pairs = [
-            (q, hit) for q, hit in zip(test, found, strict=True) if q.answerable and lang in ("", q.lang)
-        ]
-        recall = [float(np.mean(q.found([passages[at] for at in hit.hits]))) for q, hit in pairs]
-        if recall:
-            run.metric(f"recall5{lang and '_' + lang}", float(np.mean(recall)), unit="ratio", better="higher", n=len(recall),
-                       label={"zh": f"浏览器内按语义检索的前 5 条召回率{zh}", "en": f"recall@5 by meaning in the browser{en}"})  # fmt: skip
+        _recall(run, f"recall5{lang and '_' + lang}", passages, test, found, lang,
+                f"浏览器内按语义检索的前 5 条召回率{zh}", f"recall@5 by meaning in the browser{en}")  # fmt: skip
+    _recall(run, "recall5_server", passages, test, by_server, "",
+            "同一方法、服务器编码器的前 5 条召回率", "recall@5 of the same search with the server's encoder")  # fmt: skip
     for key, hits, zh, en in (
         ("quoted", found, "按语义检索时摘录里有答案的", "quotations that hold the answer, found by meaning"),
         (
@@ -225,6 +220,26 @@ def run_dense(run: Run) -> None:
     sizes = {name: run.derived(name).stat().st_size for name in (MODEL, TOKENS, VECTORS)}
     run.metric("bytes", sum(sizes.values()), unit="bytes", better="lower",
                label={"zh": "编码器与向量的大小", "en": "size of the encoder and the vectors"})  # fmt: skip
+
+
+def _recall(
+    run: Run, key: str, passages: Sequence[Passage], test: Sequence[Question], found: Sequence[Found],
+    lang: str, zh: str, en: str,
+) -> None:  # fmt: skip
+    shares = [
+        float(np.mean(one.found([passages[at] for at in hit.hits])))
+        for one, hit in zip(test, found, strict=True)
+        if one.answerable and lang in ("", one.lang)
+    ]
+    if shares:
+        run.metric(
+            key,
+            float(np.mean(shares)),
+            unit="ratio",
+            better="higher",
+            n=len(shares),
+            label={"zh": zh, "en": en},
+        )
 
 
 def _share(run: Run, key: str, held: list[bool], zh: str, en: str) -> None:
