@@ -43,11 +43,11 @@ class Encoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = Tokenizer(json.loads(tokens.read_text("utf-8")))
+        self.tokenizer = Tokenizer(json.loads(tokens.read_text("utf-8")))
 
     def encode(self, question: str) -> np.ndarray:
         """One question as float32 (384,), of length one."""
-        ids = np.array(self._tokenizer.ids(QUERY + question), dtype=np.int64)
+        ids = np.array(self.tokenizer.ids(QUERY + question), dtype=np.int64)
         vector: np.ndarray = self._session.run(None, {"ids": ids})[0]
         return vector
 
