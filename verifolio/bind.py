@@ -19,6 +19,7 @@ from verifolio.units import UNITS, format_interval, format_value
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
 _BLOCK = re.compile(r"^:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
+_CLOSED = re.compile(r"）(?:\]\([^)]*\)\{[^}]*\})?$")  # a number that ends with its interval, linked or not
 _PIECES = re.compile(r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|\{\{(?P<tag>.*?)\}\}", re.DOTALL)
 _OPTIONS = {"digits", "unit", "ci", "plain", "sign"}
 
@@ -83,6 +84,8 @@ def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str
         tag = piece.group("tag").strip()
         try:
             out.append(_bind_tag(tag, page, here, opened, plain=plain))
+            if page.lang == "zh" and _CLOSED.search(out[-1]) and text[at : at + 1] == " ":
+                at += 1  # a full-width bracket brings its own space
         except AuthorError as error:
             placed = page.fault(here, error, shown=not plain)
             out.append("?" if plain else fault_inline(placed))
