@@ -37,7 +37,9 @@ def bind(text: str, page: Page) -> str:
 
 def test_no_space_follows_the_full_width_bracket_of_an_interval(evidence):
     for plain in (False, True):
-        bound = bind_inline("有 {{ toy.measure.accuracy | ci }} 正确", page_for(evidence, "zh"), 1, plain=plain)
+        bound = bind_inline(
+            "有 {{ toy.measure.accuracy | ci }} 正确", page_for(evidence, "zh"), 1, plain=plain
+        )
         assert " 正确" not in bound
         assert bound.endswith("正确")
     assert bind_inline("{{ toy.measure.accuracy }} 正确", page_for(evidence, "zh"), 1).endswith(" 正确")
