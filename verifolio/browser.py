@@ -103,7 +103,8 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     code = _modules(root, here / browser.module)
     groups: list[list[Served]] = []
     missing = ""
-    for group in (browser, *browser.groups()):
+    wanted: list[Browser | Later] = [browser, *browser.groups()]
+    for group in wanted:
         served, why = _served(evidence, declared, group.weights, group.runtime)
         groups.append(served)
         missing = missing or why
