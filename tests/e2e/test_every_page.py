@@ -15,7 +15,11 @@ from reading import BuiltSite
 
 Visits = Callable[[str], list[Visit]]
 
-DEVICES = pytest.mark.parametrize("device", ["phone", "desk"])
+# Both devices' visits take minutes: each on a worker of its own.
+PHONE, DESK = (pytest.mark.xdist_group(f"every page, {device}") for device in ("phone", "desk"))
+DEVICES = pytest.mark.parametrize(
+    "device", [pytest.param("phone", marks=PHONE), pytest.param("desk", marks=DESK)]
+)
 
 
 @DEVICES
@@ -83,6 +87,7 @@ def test_all_that_is_operated_has_a_name(visits: Visits, device: str) -> None:
     assert {visit.url: visit.nameless for visit in visits(device) if visit.nameless} == {}
 
 
+@PHONE
 def test_axe_finds_nothing_on_any_page(visits: Visits) -> None:
     assert {visit.url: visit.axe for visit in visits("phone") if visit.axe} == {}
 
@@ -118,6 +123,7 @@ def weight(file: Path) -> int:
     return min(len(data), len(gzip.compress(data, 6)))
 
 
+@PHONE
 def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite) -> None:
     heavy = {}
     for visit in visits("phone"):
