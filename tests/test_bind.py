@@ -67,6 +67,8 @@ def test_a_case_binds_as_written_down(path, evidence):
         "```\n{{ toy.nothing }}\n::: table\n```",
         "~~~~\n{{ toy.nothing }}\n~~~\n{{ toy.nothing }}\n~~~~",
         "- item\n\n    ```python\n    {{ toy.nothing }}\n    ```",
+        "Prose.\n\n    {{ toy.nothing }}\n    ::: table\n\n    {{ toy.nothing }}\n\nProse.",
+        "\t{{ toy.nothing }}",
         "Plain prose, with {single} braces, 5 > 3 and a ::: that begins no line.",
         "",
     ],
@@ -75,6 +77,13 @@ def test_code_and_plain_prose_stay_untouched(text, evidence):
     page = page_for(evidence)
     assert bind(text, page) == text
     assert page.faults == []
+
+
+@pytest.mark.parametrize("holder", ["- item", "1. item\ngoes on", "!!! note", '=== "Tab"', "Line by line"])
+def test_indented_prose_is_bound_like_any_other(holder, evidence):
+    between = "\n" if holder == "Line by line" else "\n\n"
+    bound = bind(f"{holder}{between}    {{{{ toy.measure.accuracy }}}}", page_for(evidence))
+    assert "{{" not in bound
 
 
 @pytest.mark.parametrize("newline", ["\n", "\n\n\n"])

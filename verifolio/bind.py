@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Quantity
 from verifolio.files import parse_yaml
+from verifolio.indented import end_of_indented_code
 from verifolio.page import Page, card_id, fault_block, fault_inline
 from verifolio.units import UNITS, format_interval, format_value
 
@@ -54,6 +55,12 @@ def bind_text(
         line = lines[at]
         if fence := _FENCE.match(line):
             end = _end_of_fence(lines, at, fence.group(1))
+            out += lines[at:end]
+            at = end
+        elif not line.strip():
+            out.append(line)
+            at += 1
+        elif (end := end_of_indented_code(lines, at)) > at:
             out += lines[at:end]
             at = end
         elif line.startswith(":::"):
