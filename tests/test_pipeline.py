@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from verifolio.busy import alone_in
 from verifolio.errors import AuthorError
 from verifolio.freshness import check_freshness
 from verifolio.pipeline import run_pipeline, would_run
@@ -270,3 +271,13 @@ def test_derived_files_are_made_again_from_committed_products(workbench):
     done = workbench.verifolio("derive")
     assert done.said == "build/derived/toy/model.txt: bytes as in the receipt\n"
     assert workbench.read("build/derived/toy/model.txt").startswith("awful\t-1\n")
+
+
+def test_a_second_pipeline_in_one_folder_is_told_which_one_works_there(workbench):
+    workbench.write("projects/toy/results/measure.json", "")
+    with alone_in(workbench.root, "laptop", "toy.export"):
+        done = workbench.verifolio("run", "toy.measure")
+        assert done.code == 1
+        assert "toy.export is being run by another process (profile laptop, since " in done.said
+        assert "wait until that run is done" in done.said
+    assert workbench.verifolio("run", "toy.measure").code == 0

@@ -1,9 +1,12 @@
-"""One process at a time in an experiment's work folder; a second one is told, not kept waiting."""
+"""One process at a time in a work folder or in a lock file; a second one is told, not kept waiting."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from verifolio.errors import AuthorError
 from verifolio.files import write_error
@@ -12,12 +15,25 @@ from verifolio.portfolio import Experiment
 
 @contextlib.contextmanager
 def alone_with(experiment: Experiment, profile: str) -> Iterator[None]:
-    """Hold an experiment's work folder; the system lets go of it when this process ends, however that is."""
+    """Hold an experiment's work folder."""
     folder = experiment.work_dir(profile)
-    path = folder.with_name(f"{folder.name}.lock")
+    with _held(folder.with_name(f"{folder.name}.lock"), experiment.root, experiment.name, profile):
+        yield
+
+
+@contextlib.contextmanager
+def alone_in(root: Path, profile: str, what: str) -> Iterator[None]:
+    """Hold a profile's pipeline: two at once would lose entries of each other's pytask.lock."""
+    with _held(root / "build" / "work" / f"{profile}.lock", root, what, profile):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, root: Path, what: str, profile: str) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when this process ends, however that is."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a")
+        stream = path.open("a+", encoding="utf-8")
     except OSError as error:
         raise write_error(path, error) from error
     with stream:
@@ -29,9 +45,14 @@ def alone_with(experiment: Experiment, profile: str) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            stream.seek(0)
+            holder, _, since = stream.read().partition("\n")
             raise AuthorError(
-                f"{experiment.name} is being run by another process (profile {profile})",
-                path=f"build/work/{profile}/{experiment.project}/{folder.name}",
+                f"{holder or what} is being run by another process (profile {profile}{since})",
+                path=path.relative_to(root),
                 hint="wait until that run is done, then give the same command again",
             ) from None
+        stream.truncate(0)
+        stream.write(f"{what}\n, since {time.strftime('%H:%M:%S')}, process {os.getpid()}")
+        stream.flush()
         yield

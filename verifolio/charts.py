@@ -147,6 +147,8 @@ def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:
         }
     if isinstance(node, list):
         return [_translated(value, words, lang) for value in node]
+    if node == "~s":
+        return ".3~s"  # an axis says 18.8k, not 18.751k
     if isinstance(node, str) and node.startswith("@"):
         if node not in words:
             raise AuthorError(f"the chart uses the word {node} but gives no translation for it")

@@ -22,7 +22,10 @@
     document.head.append(script)
   }
   const address = new URLSearchParams(location.search)
-  if (address.has("q") || address.has("h")) load() // a link to a search, or to what one found
+  if (address.has("q") || address.has("h")) { // a link to a search, or to what one found, which the theme marks
+    document.querySelector(".md-content").dataset.mdComponent = "content"
+    load()
+  }
   query.addEventListener("focus", load)
   toggle.addEventListener("change", load)
 
