@@ -213,15 +213,39 @@ def test_a_published_app_is_offered_with_its_mirrors(running):
     assert live[0]["states"][1] == "https://hf-mirror.com/api/spaces/Reader/toy_app"
 
 
+def as_built(running):
+    """The built site, as far as the demo's page goes."""
+    site = running.root / "build/site"
+    page = site / "demos/toy/index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(running.read(PAGE.format("zh")), encoding="utf-8")
+    link_served(running.root, site)
+    return site
+
+
+def test_a_static_bundle_without_its_rung_or_with_other_weights_is_refused(running):
+    from verifolio.publish.static import static_files
+
+    running.write("demos/toy/README.md", "---\ntitle: Toy\nsdk: gradio\n---\n\nA toy.\n")
+    told(running)
+    page = as_built(running) / "demos/toy/index.html"
+    whole = page.read_text("utf-8")
+    page.write_text(whole.replace('"sha256": "', '"sha256": "0'), encoding="utf-8")
+    with pytest.raises(AuthorError, match=r"is not that of the result of toy\.measure") as caught:
+        static_files(running.root, "toy", "")
+    assert caught.value.hint == "build it again: verifolio site"
+    page.write_text(
+        re.sub(r"<script type=.application/json.*?</script>", "", whole, flags=re.DOTALL), "utf-8"
+    )
+    with pytest.raises(AuthorError, match="the browser rung is missing there"):
+        static_files(running.root, "toy", "")
+
+
 def test_the_static_bundle_carries_the_rung(running):
     from verifolio.publish.static import static_files
 
     told(running)
-    site = running.root / "build/site"
-    page = site / "demos/toy/index.html"
-    page.parent.mkdir(parents=True)
-    page.write_text(running.read(PAGE.format("zh")), encoding="utf-8")
-    link_served(running.root, site)
+    site = as_built(running)
     module = site / "demos/toy/browser/toy.js"
     module.parent.mkdir(parents=True)
     module.write_text('import "./part.js"\n')

@@ -176,6 +176,19 @@ def test_a_bundle_that_does_not_start_is_told_with_what_it_printed(tmp_path):
         rehearse(bundle, Ask("f"), Expected("in", text="out"), print)
 
 
+def test_a_bundle_takes_only_the_weights_that_it_names_and_a_wrong_name_is_told():
+    from verifolio.publish.bundle import weight_files
+    from verifolio.publish.declare import Publish
+
+    portfolio = read_portfolio(ROOT)
+    classifier_files(Target())  # makes them if need be
+    files = weight_files(portfolio, "d", Publish(weights="sentiment.export", take=["tokenizer.json"]))
+    assert list(files) == ["tokenizer.json"]
+    with pytest.raises(AuthorError, match=r"derives no ‘tokeniser\.json’") as caught:
+        weight_files(portfolio, "d", Publish(weights="sentiment.export", take=["tokeniser.json"]))
+    assert "tokenizer.json" in caught.value.hint
+
+
 def test_zero_gpu_gets_a_start_file_and_the_same_inputs_give_the_same_bytes():
     _, _, files = classifier_files(Target(hardware="zero-a10g"))
     assert b"@spaces.GPU" in files["start.py"]

@@ -23,7 +23,6 @@ from projects.chat.errors import ChatError  # noqa: E402
 from projects.small_llm.chat import SYSTEM, LocalChat, resident_bytes  # noqa: E402
 
 FILES = {"Q8_0": "model-q8_0.gguf", "Q4_1": "model-q4_1.gguf", "F16": "model-f16.gguf"}
-NAMES = list(FILES)
 MAX_CHARACTERS, MAX_TOKENS, CONTEXT = 1500, 160, 1024
 EMPTY = "请先输入问题。 Please type a question first."
 TOO_LONG = f"最多 {MAX_CHARACTERS:,} 个字符。 At most {MAX_CHARACTERS:,} characters."
@@ -41,6 +40,10 @@ def model_folder() -> Path:
     if named := os.environ.get("QUANTIZED_MODELS"):
         return Path(named)
     return HERE / "model" if (HERE / "model").is_dir() else ROOT / "build" / "derived" / "small_llm"
+
+
+# A bundle need not carry all of them.
+NAMES = [name for name, file in FILES.items() if (model_folder() / file).is_file()] or list(FILES)
 
 
 @functools.cache
@@ -105,7 +108,9 @@ with gr.Blocks(title="量化小模型 · Quantised small model") as demo:
             left = gr.Textbox(label="回答 · Answer", lines=6, interactive=False, elem_id="left")
             left_cost = gr.Textbox(label="代价 · Cost", interactive=False, elem_id="left-cost")
         with gr.Column(min_width=220):
-            second = gr.Dropdown(["—", *NAMES], value=NAMES[1], label="对照 · Beside it")
+            second = gr.Dropdown(
+                ["—", *NAMES], value=NAMES[1] if len(NAMES) > 1 else "—", label="对照 · Beside it"
+            )
             right = gr.Textbox(label="回答 · Answer", lines=6, interactive=False, elem_id="right")
             right_cost = gr.Textbox(label="代价 · Cost", interactive=False, elem_id="right-cost")
     tokens = gr.Slider(16, MAX_TOKENS, value=64, step=16, label="最多词元 · Tokens at most")

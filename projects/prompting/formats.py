@@ -137,7 +137,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
     )  # fmt: skip
     record_dots(
         run, "says", {key: said[key] == 1 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
-        "答“正面”的回答（%）", "replies that say “positive” (%)",
+        "答“正面”的回答（%）", "replies that say \"positive\" (%)",
     )  # fmt: skip
     _record_pair(run, labels, texts, all_replies)
 

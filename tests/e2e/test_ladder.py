@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from looking import STRICT
+from repository import REPOSITORY
 
 from projects.sentiment.inference import load_classifier
+from verifolio.demos import read_demos
 from verifolio.results import read_result
 
 CLASSIFIER = "en/demos/classifier/"
@@ -24,6 +26,7 @@ OPEN = """async () => {
   const demo = await import(new URL(browser.module, document.baseURI))
   return [files, demo]
 }"""
+DEMOS = [slug for slug, demo in read_demos(REPOSITORY).items() if demo.browser]
 pytestmark = pytest.mark.xdist_group("ladder")
 
 
@@ -85,12 +88,53 @@ def fetched(page: Any) -> list[str]:
     return [url for url in page.asked if "/assets/weights/" in url or "/assets/runtime/" in url]
 
 
-def test_without_script_the_recorded_outputs_stand_and_no_dead_button(new_page, address):
-    page = new_page(java_script_enabled=False)
-    page.goto(address + CLASSIFIER)
-    assert page.locator(".vf-demo-recorded .vf-demo-label").first.is_visible()
+@pytest.mark.parametrize("slug", DEMOS)
+@pytest.mark.parametrize("lang", ["", "en/"])
+def test_without_script_the_recorded_outputs_stand_and_no_dead_button(new_page, address, slug, lang):
+    page = new_page(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page.goto(f"{address}{lang}demos/{slug}/")
+    assert page.locator(".vf-demo-recorded :is(.vf-demo-label, .vf-demo-text)").first.is_visible()
     assert not page.locator(".vf-demo-browser").is_visible()
     assert page.locator("[data-rung=browser]").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("slug", DEMOS)
+def test_every_demo_tells_of_weights_that_404_half_way_and_goes_on_where_it_stopped(new_page, strict, slug):
+    """The first file comes, or its first part; then the host has lost the rest."""
+    page = visit(new_page(viewport={"width": 360, "height": 740}), f"{strict}en/demos/{slug}/")
+    came: list[str] = []
+
+    def half(route: Any) -> None:
+        came.append(route.request.url)
+        route.fulfill(status=404, body="gone") if len(came) > 1 else route.continue_()
+
+    page.route("**/assets/weights/**", half)
+    page.route("**/index.json.gz*", lambda route: route.fulfill(status=404, body="gone"))  # all that it has
+    page.locator(".vf-demo-browser").click()
+    status = page.locator(".vf-demo-status")
+    status.get_by_text("HTTP 404").wait_for()
+    assert page.locator(".vf-demo-recorded").is_visible()
+    assert page.locator(".vf-demo-stage").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.unroute_all()
+    page.route(
+        "**/assets/runtime/**/*.wasm*", lambda route: None
+    )  # never answers: the rest is tried elsewhere
+    ranges: list[str] = []
+    page.on(
+        "request",
+        lambda one: one.url in came[:1] and ranges.append(one.headers.get("range", "bytes=0-")),
+    )
+    status.get_by_role("button", name="Try again").click()
+    if slug != "rag_bot":  # whose index is one small file: nothing of it was kept
+        status.locator("progress").wait_for()
+        page.wait_for_timeout(200)
+        assert not [one for one in ranges if one.startswith("bytes=0-")]
+        page.locator(".vf-demo-browser").click()  # called off
+        assert status.inner_text() == ""
+    else:
+        page.locator(".vf-demo-form").wait_for()
 
 
 def test_nothing_of_the_rung_comes_before_the_click(page):
@@ -228,6 +272,24 @@ def test_a_phone_with_little_memory_is_asked_first_and_nothing_overflows(new_pag
              .map(one => [one.className, one.getBoundingClientRect().height]).filter(([, height]) => height < 36)"""
     )
     assert small == []
+
+
+def test_a_phone_is_asked_before_a_gigabyte_of_memory_goes_to_the_llm(new_page, strict):
+    page = visit(
+        new_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True),
+        f"{strict}demos/quantized/",
+    )
+    page.evaluate("Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => undefined })")
+    page.locator(".vf-demo-browser").click()  # a browser that tells no memory: a small screen and a thumb
+    page.locator(".vf-demo-status").get_by_text("GB 内存").wait_for()
+    assert fetched(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.route("**/*.gguf*", lambda route: None)
+    page.get_by_role("button", name="仍然继续").click()
+    page.locator(".vf-demo-status progress").wait_for()
+    page.locator(".vf-demo-browser").click()  # called off
+    assert page.locator(".vf-demo-status").inner_text() == ""
+    assert page.locator(".vf-demo-recorded").is_visible()
 
 
 def test_the_shop_assistant_answers_on_a_phone_without_overflow(new_page, strict):

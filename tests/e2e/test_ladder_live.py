@@ -1,4 +1,7 @@
-"""The live rung against a hub that is asleep, paused, broken, silent or talking nonsense: never a blank frame."""
+"""The live rung against a hub that is asleep, paused, broken, silent or talking nonsense: never a blank frame.
+
+What a hub can say is tried on the toy's demo; what readers will meet most, on every demo of this repository.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,21 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-from repository import REPOSITORY
+from repository import REPOSITORY, make_rungs
 
 from scripts.rung_site import serve_folder
+from verifolio.build import only_builder
+from verifolio.demos import read_demos
+from verifolio.evidence import gather_evidence
+from verifolio.ladder import render_demo
+from verifolio.page import Page
+from verifolio.publish.declare import Settings
+from verifolio.site import read_site
 from verifolio.stage import stage
 
 PUBLISHED = "publish: {huggingface: [{sdk: gradio, name: toy-app}], modelscope: [{sdk: gradio}]}\n"
@@ -21,6 +33,39 @@ document.getElementById("theme").textContent = new URL(location).searchParams.ge
 addEventListener("message", event => String(event.data).startsWith("[iFrameSizer]vf:")
   && parent.postMessage("[iFrameSizer]vf:912:700:init", "*"))</script>"""
 States = list[Any]
+DEMOS = [slug for slug, demo in read_demos(REPOSITORY).items() if demo.recorded]
+
+
+def put_page(folder: Path, name: str, section: str) -> None:
+    """A page with a demo as the engine wrote it, but for how long it waits."""
+    told = re.sub(r'"patience": \{.*?\}', f'"patience": {json.dumps(PATIENCE)}', section)
+    assert told != section
+    if not (folder / "assets").is_dir():
+        shutil.copytree(REPOSITORY / "site_src/assets", folder / "assets")
+    head = '<!doctype html><html lang="en" data-js><meta charset="utf-8"><title>demo</title>'
+    styles = "".join(
+        f'<link rel="stylesheet" href="assets/css/{one}.css">' for one in ("tokens", "site", "parts")
+    )
+    script = '<script type="module" src="assets/js/demo.js"></script>'
+    (folder / name).write_text(f"{head}{styles}{script}{told}", "utf-8")
+
+
+@pytest.fixture(scope="module")
+def real_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Every demo of this repository, as if published to both hubs, each on a page of its own."""
+    folder = tmp_path_factory.mktemp("demos")
+    with only_builder(REPOSITORY / "build" / "work"):
+        make_rungs()
+    evidence, site = gather_evidence(REPOSITORY), read_site(REPOSITORY)
+    with pytest.MonkeyPatch.context() as patch:
+        own = Settings(huggingface="reader", modelscope="reader")
+        patch.setattr("verifolio.live.read_settings", lambda _: own)
+        for slug, demo in read_demos(REPOSITORY).items():
+            if slug in DEMOS:
+                page = Page("", f"{slug}.md", "en", evidence.for_page(), site)
+                put_page(folder, f"{slug}.html", render_demo(page, slug, demo, 0))
+    with serve_folder(folder) as url:
+        yield url
 
 
 @pytest.fixture
@@ -35,26 +80,25 @@ def address(workbench: Any, tmp_path: Any) -> Iterator[str]:
         re.DOTALL,
     )
     assert found
-    told = re.sub(r'"patience": \{.*?\}', f'"patience": {json.dumps(PATIENCE)}', found[0])
-    assert told != found[0]
     site = tmp_path / "site"
-    shutil.copytree(REPOSITORY / "site_src/assets", site / "assets")
-    head = '<!doctype html><html lang="en" data-js><meta charset="utf-8"><title>toy</title>'
-    styles = "".join(
-        f'<link rel="stylesheet" href="assets/css/{one}.css">' for one in ("tokens", "site", "parts")
-    )
-    (site / "index.html").write_text(
-        f'{head}{styles}<script type="module" src="assets/js/demo.js"></script>{told}', "utf-8"
-    )
+    site.mkdir()
+    put_page(site, "index.html", found[0])
     with serve_folder(site) as url:
         yield url
 
 
 @pytest.fixture
-def visit(new_page: Callable[..., Any], address: str) -> Callable[..., Any]:
-    """`visit(hub=[…], mirror=[…], app=…)`: a click on the live demo, with hubs that answer so, one after the other."""
+def visit_at(new_page: Callable[..., Any]) -> Callable[..., Any]:
+    """`visit_at(address, hub=[…], mirror=[…], app=…)`: a click on the live demo, with hubs that answer so, in turn."""
 
-    def go(hub: States, mirror: States = (), app: bool = True, studio: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
+    def go(
+        address: str,
+        hub: States,
+        mirror: States = (),
+        app: bool = True,  # noqa: FBT001, FBT002
+        studio: bool = False,  # noqa: FBT001, FBT002
+        **options: Any,
+    ) -> Any:
         page = new_page(**options)
         page.set_default_timeout(10_000)
         page.asked = []
@@ -90,6 +134,12 @@ def visit(new_page: Callable[..., Any], address: str) -> Callable[..., Any]:
         return page
 
     return go
+
+
+@pytest.fixture
+def visit(visit_at: Callable[..., Any], address: str) -> Callable[..., Any]:
+    """The same on the toy's page."""
+    return partial(visit_at, address)
 
 
 def opened(page: Any, host: str) -> Any:
@@ -162,3 +212,26 @@ def test_waiting_can_be_called_off(visit):
     page.get_by_text("Cancel").click()
     assert page.locator(".vf-demo-status").inner_text() == ""
     assert page.locator(".vf-demo-recorded").is_visible()
+
+
+@pytest.mark.parametrize("slug", DEMOS)
+def test_every_demo_waits_for_a_space_that_sleeps(visit_at, real_address, slug):
+    page = visit_at(f"{real_address}{slug}.html", ["SLEEPING", "APP_STARTING", "RUNNING"])
+    page.locator(".vf-demo-status").get_by_text("being woken").wait_for()
+    assert page.locator(".vf-demo-recorded").is_visible()
+    opened(page, "hf.space")
+
+
+@pytest.mark.parametrize("slug", DEMOS)
+@pytest.mark.parametrize(
+    ("hub", "words"), [([], "does not answer"), (["<html>502</html>"], "answers something unintelligible")]
+)
+def test_every_demo_keeps_its_recorded_outputs_where_a_space_is_silent_or_talks_nonsense(
+    visit_at, real_address, slug, hub, words
+):
+    page = visit_at(f"{real_address}{slug}.html", hub, app=False, viewport={"width": 360, "height": 740})
+    failed(page, words)
+    assert (
+        page.locator(".vf-demo-status").get_by_role("button", name="Run it here").is_visible()
+    )  # the next rung
+    assert page.evaluate("document.documentElement.scrollWidth") == 360

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifolio.demos import Demo
-from verifolio.errors import AuthorError, Fault
+from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.files import sha256_of
 from verifolio.fingerprint import code_hashes
 from verifolio.portfolio import Portfolio
@@ -175,8 +175,14 @@ def weight_files(portfolio: Portfolio, slug: str, publish: Publish) -> dict[str,
         return {}
     experiment = portfolio.experiment(publish.weights)
     derived = read_result(experiment.result_path()).receipt.derived
-    files, faults = {}, []
+    files, faults, declared = {}, [], f"demos/{slug}/demo.yml"
+    for name in publish.take:
+        if name not in experiment.entry.derived:
+            hint = did_you_mean(name, experiment.entry.derived)
+            faults.append(Fault(declared, 0, f"take: {experiment.name} derives no ‘{name}’", hint))
     for name in experiment.entry.derived:
+        if publish.take and name not in publish.take:
+            continue
         path = experiment.derived_dir() / name
         shown = portfolio.shown(path)
         if not path.is_file():

@@ -50,6 +50,7 @@ class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ask: Ask | None = None
     weights: str = ""  # the experiment whose derived files lie in the bundle's model/
+    take: list[str] = []  # of these files those that the app reads; none named: all
     reference: bool = False  # fetch the weights from the model repository at start instead
     files: list[str] = []  # further files of the project, by glob from the portfolio's root
     huggingface: list[Target] = []

@@ -6,22 +6,28 @@ Follows what pages, styles and scripts name inside the site; links to other page
 from __future__ import annotations
 
 import html
+import json
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from verifolio.demos import read_demos
 from verifolio.errors import AuthorError
+from verifolio.portfolio import read_portfolio
 from verifolio.publish.bundle import Bundle, bundle_folder
 from verifolio.publish.card import read_card, static_card, write_card
 from verifolio.publish.declare import Target
 from verifolio.publish.folder import Content, replace_folder
+from verifolio.results import read_result
 
 _ATTRIBUTE = re.compile(r"""(?P<name>[a-zA-Z-]+)=(?P<quote>["'])(?P<value>[^"']*)(?P=quote)""")
 _CSS = re.compile(r"""url\(\s*["']?([^"')]+)""")
 _LITERAL = re.compile(
     r"""["'`]([\w./-]+\.(?:js|mjs|css|json|wasm|onnx|gguf|bin|gz|txt|svg|png|woff2))["'`]"""
 )
+_TOLD = re.compile(r"""<vf-demo>.*?<script type="application/json">(.*?)</script>""", re.DOTALL)
 _TEXT = (".html", ".css", ".js", ".mjs", ".json")
 
 
@@ -42,6 +48,7 @@ def static_files(root: Path, slug: str, site_url: str) -> dict[str, Content]:
             path="build/site",
             hint="build it: verifolio site (a planned demo has no page yet)",
         )
+    _check_rung(root, slug, site, pages[0])
     files: dict[str, Content] = {}
     pending = list(pages)
     while pending:
@@ -60,6 +67,34 @@ def static_files(root: Path, slug: str, site_url: str) -> dict[str, Content]:
     card, body = read_card(root / "demos" / slug / "README.md", f"demos/{slug}/README.md")
     files["README.md"] = write_card(static_card(card), body).encode()
     return files
+
+
+def _check_rung(root: Path, slug: str, site: Path, page: str) -> None:
+    """A static bundle is for its browser rung: raise when the built page lacks it, or has other weights than the results."""
+    browser = read_demos(root)[slug].browser
+    if browser is None:
+        return
+    shown = f"build/site/{page}"
+    told: dict[str, Any] = next(
+        (json.loads(one) for one in _TOLD.findall((site / page).read_text("utf-8"))), {}
+    )
+    if "browser" not in told:
+        raise AuthorError(
+            "the browser rung is missing there, so a static bundle would only show recorded outputs",
+            path=shown,
+            hint="build the site where npm and the weights are (the page says which is missing): verifolio site",
+        )
+    portfolio = read_portfolio(root)
+    for experiment, names in browser.weights.items():
+        receipt = read_result(portfolio.experiment(experiment).result_path()).receipt
+        made = receipt.derived | receipt.products
+        for name in names:
+            if told["browser"]["first"].get(name, {}).get("sha256") != made.get(name):
+                raise AuthorError(
+                    f"its {name} is not that of the result of {experiment}",
+                    path=shown,
+                    hint="build it again: verifolio site",
+                )
 
 
 def _demo_pages(slug: str) -> list[str]:
