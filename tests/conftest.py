@@ -34,11 +34,38 @@ CHROMIUM_FLAGS = [
 ]
 
 
+# What takes minutes goes first: at the end, no core waits for the other. The first two begin together,
+# one of them by building the site that the other e2e tests find ready.
+LONGEST = [
+    "every page, phone",
+    "smoke, classifier",
+    "smoke, others",
+    "every page, desk",
+    "test_build.py",
+    "test_every_page.py",
+    "test_publish_local.py",
+    "test_search.py",
+    "ladder",
+    "test_new.py",
+    "serve",
+    "test_kill.py",
+    "test_zensical.py",
+]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for the browser is marked so: `pytest -m "not browser"` leaves it out."""
+    """Whatever asks for the browser is marked so: `pytest -m "not browser"` leaves it out.
+
+    The tests of a file, or of the group that they name, stay together on one of pytest-xdist's workers
+    (`--dist loadgroup --no-loadscope-reorder`).
+    """
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.get_closest_marker("xdist_group").args[0], len(rank)))
 
 
 # -- a portfolio to work in ------------------------------------------------------------------------

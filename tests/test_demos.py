@@ -6,6 +6,8 @@ import pytest
 
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError
+from verifolio.recorded import SHOWN, Recorded, render_recorded
+from verifolio.results import Column, Table
 from verifolio.stage import stage
 
 PAGE = "build/docs/{}/demos/toy.md"
@@ -130,7 +132,19 @@ def test_an_answer_stands_with_its_sources_mode_and_facts(answering):
 def test_what_is_not_in_the_language_of_the_page_says_so(answering):
     page = staged(answering, "zh")
     assert '<span lang="en">How long may I send goods back?</span>' in page
-    assert '<blockquote class="vf-demo-input" lang="zh">多久发货？' in page
+    assert '<blockquote class="vf-demo-input" hidden lang="zh">多久发货？' in page  # the fold's line shows it
+
+
+def test_the_fourth_recorded_output_and_those_after_it_are_folded_away(workbench):
+    page = staged(workbench)
+    assert "vf-demo-more" not in page  # the toy has few
+    roles = Recorded(table="a.b.c", input="q", output="a")
+    columns = [Column(key=key, label={"zh": key, "en": key}) for key in ("q", "a")]
+    long = Table(columns=columns, rows=[{"q": f"q{at}", "a": f"a{at}"} for at in range(SHOWN + 2)])
+    html = render_recorded(roles, long, "toy", "en")
+    shown, _, folded = html.partition("vf-demo-more")
+    assert "2 more recorded outputs" in folded
+    assert [f"q{at}" in shown for at in range(SHOWN + 2)] == [True] * SHOWN + [False] * 2
 
 
 def test_a_planned_demo_is_listed_as_planned_and_has_no_page(workbench):

@@ -15,6 +15,7 @@ from verifolio.results import Cell, Column, Table
 from verifolio.units import format_value
 from verifolio.words import say
 
+SHOWN = 3  # rows that stand at once: the buttons below them should not be far
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -62,14 +63,19 @@ def check_recorded(roles: Recorded, table: Table) -> None:
 
 
 def render_recorded(roles: Recorded, table: Table, slug: str, lang: str) -> str:
-    """All rows, each folded under its input but the first, and a note that says what they are."""
+    """All rows, each folded under its input but the first, the rest under one more fold; and what they are."""
     columns = {column.key: column for column in table.columns}
     rows = [
         _render_row(roles, row, columns, slug, lang, first=number == 0)
         for number, row in enumerate(table.rows)
     ]
     note = "recorded_note" if roles.effects else "recorded_text_note"
-    return f'{"".join(rows)}<p class="vf-demo-note">{say(note, lang)}</p>'
+    at = SHOWN if len(rows) > SHOWN + 1 else len(rows)
+    rest = "".join(rows[at:])
+    if rest:
+        more = say("recorded_more", lang, len(rows) - at)
+        rest = f'<details class="vf-demo-example vf-demo-more"><summary>{more}</summary>{rest}</details>'
+    return f'{"".join(rows[:at])}{rest}<p class="vf-demo-note">{say(note, lang)}</p>'
 
 
 def _render_row(
@@ -79,9 +85,11 @@ def _render_row(
     effects = _effects(row[roles.effects], roles) if roles.effects else []
     marked = _mark_words(text, effects, lang)
     summary = " ".join(text.split())
+    whole = len(summary) <= 60 and not effects  # then the fold's own line shows it already
     summary = summary if len(summary) <= 60 else summary[:60].rstrip() + "…"
     mode = f'<span class="vf-demo-mode">{_shown(row[roles.mode], lang)}</span>' if roles.mode else ""
-    parts = [f'<blockquote class="vf-demo-input" lang="{_language(text)}">{marked}</blockquote>']
+    hidden = " hidden" if whole else ""
+    parts = [f'<blockquote class="vf-demo-input"{hidden} lang="{_language(text)}">{marked}</blockquote>']
     if roles.label:
         parts.append(_render_verdict(roles, row, lang))
     if roles.output:

@@ -76,6 +76,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "good_at": ("擅长", "Good at"),
     "bad_at": ("不擅长", "Bad at"),
     "recorded": ("已录制的真实输出", "Recorded real outputs"),
+    "recorded_more": ("还有 {} 条录下的输出", "{} more recorded outputs"),
     "recorded_note": (
         "以上是录下的真实输出。蓝底的词支持这个判断，橙底的词与它相反。",
         "Recorded real outputs. Words on blue speak for the verdict, words on orange against it.",

@@ -152,7 +152,7 @@ def visits(
 
     def get(device: str) -> list[Visit]:
         notes = shared / f"visits-{device}.json"
-        with only_builder(shared):
+        with only_builder(shared / device):
             if not notes.exists():
                 options = {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"}
                 headers = {}

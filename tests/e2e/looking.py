@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,47 +126,61 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
 def visit_pages(
     browser: Any, address: str, urls: list[str], options: dict[str, Any], *, axe: bool
 ) -> list[dict[str, Any]]:
-    """Open every page at `address` and note what happens; some at a time, for each is mostly waiting."""
+    """Open every page at `address` and note what happens; some at a time, for each is mostly waiting.
+
+    The tabs are used again and again: a tab of its own would cost each page as much as all that is looked at.
+    """
     context = browser.new_context(**options)
+    tabs = [context.new_page() for _ in urls[:TABS]]
     seen = []
     for at in range(0, len(urls), TABS):
-        opened = [_open(context, address, url) for url in urls[at : at + TABS]]
-        seen += [_look(context, page, notes, axe=axe) for page, notes in opened]
+        group = list(zip(tabs, urls[at : at + TABS], strict=False))
+        ears = [_listen(tab) for tab, _ in group]
+        for tab, url in group:
+            tab.goto(address + url, wait_until="commit")
+        for (tab, url), (notes, hush) in zip(group, ears, strict=True):
+            seen.append({"url": url, **_look(context, tab, axe=axe), **notes})
+            hush()
     context.close()
     return seen
 
 
-def _open(context: Any, address: str, url: str) -> tuple[Any, dict[str, Any]]:
-    page = context.new_page()
-    requests: list[str] = []
-    said: list[str] = []
-    failed: list[str] = []
+def _listen(tab: Any) -> tuple[dict[str, list[str]], Callable[[], None]]:
+    """What a tab asks for, says and lacks from now on, and the way to stop noting it."""
+    notes: dict[str, list[str]] = {"requests": [], "said": [], "failed": []}
 
     def hear(message: Any) -> None:
         slow = (
             "preloaded using link preload but not used within" in message.text
         )  # says how busy the machine is
         if message.type in ("error", "warning") and not slow:
-            said.append(f"{message.type}: {message.text}")
+            notes["said"].append(f"{message.type}: {message.text}")
 
     def check(answer: Any) -> None:
         if answer.status >= 400:
-            failed.append(f"{answer.url}: {answer.status}")
+            notes["failed"].append(f"{answer.url}: {answer.status}")
 
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("websocket", lambda socket: requests.append(socket.url))
-    page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
-    page.on("response", check)
-    page.on("pageerror", lambda error: said.append(f"exception: {error}"))
-    page.on("console", hear)
-    page.goto(address + url, wait_until="commit")
-    return page, {"url": url, "requests": requests, "said": said, "failed": failed}
+    ears: dict[str, Callable[[Any], None]] = {
+        "request": lambda request: notes["requests"].append(request.url),
+        "websocket": lambda socket: notes["requests"].append(socket.url),
+        "requestfailed": lambda request: notes["failed"].append(f"{request.url}: {request.failure}"),
+        "response": check,
+        "pageerror": lambda error: notes["said"].append(f"exception: {error}"),
+        "console": hear,
+    }
+    for event, ear in ears.items():
+        tab.on(event, ear)
+
+    def hush() -> None:
+        for event, ear in ears.items():
+            tab.remove_listener(event, ear)
+
+    return notes, hush
 
 
-def _look(context: Any, page: Any, notes: dict[str, Any], *, axe: bool) -> dict[str, Any]:
-    page.wait_for_load_state("networkidle")
-    found = page.evaluate(MEASURE)
+def _look(context: Any, tab: Any, *, axe: bool) -> dict[str, Any]:
+    tab.wait_for_load_state("networkidle")
+    found = tab.evaluate(MEASURE)
     cookies = [cookie["name"] for cookie in context.cookies()]
-    wrong = faults_by_axe(page, AXE_WITHOUT_CONTRAST) if axe else []
-    page.close()
-    return {**notes, "cookies": cookies, "axe": wrong, **found}
+    wrong = faults_by_axe(tab, AXE_WITHOUT_CONTRAST) if axe else []
+    return {"cookies": cookies, "axe": wrong, **found}
