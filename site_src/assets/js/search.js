@@ -42,6 +42,6 @@
   })
   toggle.addEventListener("change", () => {
     if (toggle.checked) query.focus()
-    else setTimeout(() => { if (document.activeElement === document.body) opener?.focus({ preventScroll: true }) })
+    else setTimeout(() => { if ([document.body, query].includes(document.activeElement)) opener?.focus({ preventScroll: true }) })
   })
 })()
