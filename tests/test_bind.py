@@ -67,8 +67,8 @@ def test_a_case_binds_as_written_down(path, evidence):
         "```\n{{ toy.nothing }}\n::: table\n```",
         "~~~~\n{{ toy.nothing }}\n~~~\n{{ toy.nothing }}\n~~~~",
         "- item\n\n    ```python\n    {{ toy.nothing }}\n    ```",
-        "Code by its indent:\n\n    {{ toy.nothing }}\n    {{claim x > 1}}\n\n\tby a tab {{ toy.nothing }}\n\nProse.",
-        "- item\n\nProse after the list.\n\n    {{ toy.nothing }}",
+        "Prose.\n\n    {{ toy.nothing }}\n    ::: table\n\n    {{ toy.nothing }}\n\nProse.",
+        "\t{{ toy.nothing }}",
         "Plain prose, with {single} braces, 5 > 3 and a ::: that begins no line.",
         "",
     ],
@@ -79,22 +79,11 @@ def test_code_and_plain_prose_stay_untouched(text, evidence):
     assert page.faults == []
 
 
-@pytest.mark.parametrize(
-    "holder",
-    [
-        "- item",
-        "1. item",
-        "!!! note",
-        "??? question",
-        "[^1]: A footnote.",
-        "Word\n:   its meaning",
-        "<div markdown>",
-    ],
-)
-def test_what_is_indented_within_something_else_is_prose(holder, evidence):
-    page = page_for(evidence)
-    assert "75.0" in bind(f"{holder}\n\n    First.\n\n    It is {{{{ toy.measure.accuracy }}}}.", page)
-    assert page.faults == []
+@pytest.mark.parametrize("holder", ["- item", "1. item\ngoes on", "!!! note", '=== "Tab"', "Line by line"])
+def test_indented_prose_is_bound_like_any_other(holder, evidence):
+    between = "\n" if holder == "Line by line" else "\n\n"
+    bound = bind(f"{holder}{between}    {{{{ toy.measure.accuracy }}}}", page_for(evidence))
+    assert "{{" not in bound
 
 
 @pytest.mark.parametrize("newline", ["\n", "\n\n\n"])

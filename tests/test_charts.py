@@ -130,3 +130,14 @@ def test_a_long_title_below_a_chart_is_folded_for_a_phone_only(chart, cache):
     assert ">share of all the words that a list of words<" in narrow
     assert ">knows, with the interval (%)<" in narrow
     assert long in chart_data(changed, "en")[0]  # and the table is as it was
+
+
+def test_an_axis_of_thousands_says_three_digits(chart, cache):
+    rows = [{**row, "accuracy": 18751} for row in chart.spec["data"]["values"]]
+    large = changed(chart, data={"values": rows})
+    for channel in large.spec["encoding"].values():
+        if channel.get("field") == "accuracy":
+            channel["axis"] = {"values": [18751], "format": "~s"}
+    drawn = render_svg(large, "en", "wide", cache)
+    assert "18.8k" in drawn
+    assert "18.751k" not in drawn

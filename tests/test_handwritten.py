@@ -43,6 +43,8 @@ def found(text: str, evidence: Evidence) -> list[tuple[int, str]]:
         "::: exercise\nquestion: How do 75.0 % come about?\nsolution: By counting.\n:::",
         "It's `code`, then 75.0 %, then `code`.",
         "3 < 4, so 75.0 % > 0.5",
+        "- item\n\n    75.0 %",
+        "::: exercise\nsolution: |\n    By counting.\n\n    It is 75.0 %.\n:::",
     ],
 )
 def test_a_number_typed_by_hand_is_found(text, evidence):
@@ -57,6 +59,7 @@ def test_a_number_typed_by_hand_is_found(text, evidence):
         "{{ toy.measure.accuracy }} and {{literal 75.0 %}}",
         "Code: `75.0 %`",
         "```\n75.0 %\n```",
+        "Prose.\n\n    75.0 %\n\nProse.",
         "~~~\n0.750\n~~~",
         "[a link](https://example.org/75.0)",
         "see https://example.org/0.750/x",

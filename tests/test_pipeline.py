@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
 
-from verifolio.busy import alone_in
+from verifolio.busy import only_run
 from verifolio.errors import AuthorError
 from verifolio.freshness import check_freshness
 from verifolio.pipeline import run_pipeline, would_run
@@ -120,6 +121,17 @@ def test_a_name_runs_what_it_needs_first_and_leaves_the_rest(workbench):
     workbench.edit("projects/toy/measure.py", "> margin", ">= margin")
     assert ran(workbench.verifolio("run", "toy.compare").said) == ["toy.measure", "toy.compare"]
     assert not_fresh(workbench) == ["toy.export"]
+
+
+def test_a_second_run_in_the_same_tree_is_told_who_is_at_work(workbench):
+    with only_run(workbench.root, "laptop"):
+        done = workbench.verifolio("run")
+        assert done.code == 1
+        assert "another ‘verifolio run’ is at work in this folder" in done.said
+        assert f"process {os.getpid()}, since 20" in done.said
+        assert "Traceback" not in done.said
+        assert workbench.verifolio("run", "toy.measure", "--profile", "smoke").code == 0  # has its own lock
+    assert workbench.verifolio("run").code == 0
 
 
 def test_another_profile_leaves_the_published_results_alone(workbench):
@@ -271,13 +283,3 @@ def test_derived_files_are_made_again_from_committed_products(workbench):
     done = workbench.verifolio("derive")
     assert done.said == "build/derived/toy/model.txt: bytes as in the receipt\n"
     assert workbench.read("build/derived/toy/model.txt").startswith("awful\t-1\n")
-
-
-def test_a_second_pipeline_in_one_folder_is_told_which_one_works_there(workbench):
-    workbench.write("projects/toy/results/measure.json", "")
-    with alone_in(workbench.root, "laptop", "toy.export"):
-        done = workbench.verifolio("run", "toy.measure")
-        assert done.code == 1
-        assert "toy.export is being run by another process (profile laptop, since " in done.said
-        assert "wait until that run is done" in done.said
-    assert workbench.verifolio("run", "toy.measure").code == 0

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Quantity
 from verifolio.files import parse_yaml
+from verifolio.indented import end_of_indented_code
 from verifolio.page import Page, card_id, fault_block, fault_inline
 from verifolio.units import UNITS, format_interval, format_value
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
-_INDENTED = re.compile(r" {4}| {0,3}\t")
-# What may hold indented text: lists, notes, tabs, footnotes, definitions, HTML. Else indented text is code.
-_HOLDER = re.compile(r"^ {0,3}(?:[-*+]\s|\d+[.)]\s|!!!|\?\?\?|===|///|\[\^[^\]]+\]:|:\s|<)", re.MULTILINE)
 _HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
 _BLOCK = re.compile(r"^:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
 _CLOSED = re.compile(
@@ -52,31 +50,28 @@ def bind_text(
     """
     out: list[str] = []
     lines = text.split("\n")
-    at, level, holds = 0, 2, False
+    at, level = 0, 2
     while at < len(lines):
         line = lines[at]
         if fence := _FENCE.match(line):
             end = _end_of_fence(lines, at, fence.group(1))
             out += lines[at:end]
             at = end
-        elif line.startswith(":::"):
-            bound, at = _bind_block(lines, at, page, handlers, first_line, level)
-            out += ["", bound, ""]
-            holds = False
         elif not line.strip():
             out.append(line)
             at += 1
-        elif _INDENTED.match(line) and not holds:
-            end = _end_of_paragraph(lines, at)
+        elif (end := end_of_indented_code(lines, at)) > at:
             out += lines[at:end]
             at = end
+        elif line.startswith(":::"):
+            bound, at = _bind_block(lines, at, page, handlers, first_line, level)
+            out += ["", bound, ""]
         else:
             end = _end_of_paragraph(lines, at)
             paragraph = "\n".join(lines[at:end])
             for heading in _HEADING.finditer(paragraph):
                 level = min(len(heading.group(1)) + 1, 6)
             out.append(bind_inline(paragraph, page, first_line + at, plain=plain))
-            holds = holds if _INDENTED.match(line) else bool(_HOLDER.search(paragraph))
             at = end
     return "\n".join(out)
 

@@ -1,11 +1,14 @@
-"""One process at a time in a work folder or in a lock file; a second one is told, not kept waiting."""
+"""One process at a time in an experiment's work folder, and one `verifolio run` in a tree.
+
+A second one is told, not kept waiting. The system lets go when the first ends, however that is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from verifolio.errors import AuthorError
@@ -17,20 +20,36 @@ from verifolio.portfolio import Experiment
 def alone_with(experiment: Experiment, profile: str) -> Iterator[None]:
     """Hold an experiment's work folder."""
     folder = experiment.work_dir(profile)
-    with _held(folder.with_name(f"{folder.name}.lock"), experiment.root, experiment.name, profile):
+
+    def refuse(_: str) -> AuthorError:
+        return AuthorError(
+            f"{experiment.name} is being run by another process (profile {profile})",
+            path=f"build/work/{profile}/{experiment.project}/{folder.name}",
+            hint="wait until that run is done, then give the same command again",
+        )
+
+    with _hold(folder.with_name(f"{folder.name}.lock"), refuse):
         yield
 
 
 @contextlib.contextmanager
-def alone_in(root: Path, profile: str, what: str) -> Iterator[None]:
-    """Hold a profile's pipeline: two at once would lose entries of each other's pytask.lock."""
-    with _held(root / "build" / "work" / f"{profile}.lock", root, what, profile):
+def only_run(root: Path, profile: str) -> Iterator[None]:
+    """Hold the pipeline of a profile: two runs would overwrite each other's entries in pytask.lock."""
+
+    def refuse(holder: str) -> AuthorError:
+        return AuthorError(
+            f"another ‘verifolio run’ is at work in this folder (profile {profile}; {holder or 'just begun'})",
+            path=f"build/work/{profile}/run.lock",
+            hint="wait until it is done, then give the same command again; more at one time: --workers",
+        )
+
+    with _hold(root / "build" / "work" / profile / "run.lock", refuse):
         yield
 
 
 @contextlib.contextmanager
-def _held(path: Path, root: Path, what: str, profile: str) -> Iterator[None]:
-    """Hold a lock file; the system lets go of it when this process ends, however that is."""
+def _hold(path: Path, refuse: Callable[[str], AuthorError]) -> Iterator[None]:
+    """Hold a lock file, which says who holds it; `refuse` makes the error from those words."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+", encoding="utf-8")
@@ -46,13 +65,8 @@ def _held(path: Path, root: Path, what: str, profile: str) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             stream.seek(0)
-            holder, _, since = stream.read().partition("\n")
-            raise AuthorError(
-                f"{holder or what} is being run by another process (profile {profile}{since})",
-                path=path.relative_to(root),
-                hint="wait until that run is done, then give the same command again",
-            ) from None
+            raise refuse(stream.read().strip()) from None
         stream.truncate(0)
-        stream.write(f"{what}\n, since {time.strftime('%H:%M:%S')}, process {os.getpid()}")
+        stream.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")
         stream.flush()
         yield

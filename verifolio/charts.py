@@ -97,10 +97,24 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     spec["padding"] = 2
     own = {key: value for key, value in spec.get("config", {}).items() if key not in ("view", "background")}
     spec["config"] = {**own, **_CONFIG}
+    short: dict[str, Any] = _with_short_numbers(spec)
     if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
-        spec["config"]["legend"] = {**_LEGEND, "columns": 1}
-        return _with_folded_titles(spec)  # type: ignore[no-any-return]
-    return spec
+        short["config"]["legend"] = {**_LEGEND, "columns": 1}
+        return _with_folded_titles(short)  # type: ignore[no-any-return]
+    return short
+
+
+def _with_short_numbers(node: Any) -> Any:
+    """A copy whose axes say 18.8k where `~s` alone would say 18.751k."""
+    if isinstance(node, list):
+        return [_with_short_numbers(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {
+        key: value if key in ("data", "datasets") else _with_short_numbers(value)
+        for key, value in node.items()
+    }
+    return {**made, "format": ".3~s"} if made.get("format") == "~s" else made
 
 
 def _with_folded_titles(node: Any) -> Any:
@@ -147,8 +161,6 @@ def _translated(node: Any, words: dict[str, Words], lang: str) -> Any:
         }
     if isinstance(node, list):
         return [_translated(value, words, lang) for value in node]
-    if node == "~s":
-        return ".3~s"  # an axis says 18.8k, not 18.751k
     if isinstance(node, str) and node.startswith("@"):
         if node not in words:
             raise AuthorError(f"the chart uses the word {node} but gives no translation for it")

@@ -9,6 +9,7 @@ import functools
 import re
 
 from verifolio.errors import Fault
+from verifolio.indented import end_of_indented_code
 from verifolio.page import Page
 
 _CODE = re.compile(
@@ -38,7 +39,12 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
     faults = []
     visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
     visible = _BLOCK_LINE.sub("", visible)
-    for number, line in enumerate(visible.split("\n"), first_line):
+    lines, code_until = visible.split("\n"), 0
+    for at, line in enumerate(lines):
+        code_until = max(code_until, end_of_indented_code(lines, at))
+        if at < code_until:
+            continue
+        number = first_line + at
         for found in _NUMBER.finditer(line):
             form = _form(found.group())
             if form in forms:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from verifolio.busy import alone_in
+from verifolio.busy import only_run
 from verifolio.errors import AuthorError, VerifolioError, did_you_mean
 from verifolio.files import check_room, write_atomic
 from verifolio.fingerprint import fingerprint_of
@@ -103,8 +103,7 @@ def run_pipeline(
         for name in names:
             portfolio.experiment(name)
         options["expression"] = " or ".join(f"[{name}]" for name in sorted(chosen))
-    what = " ".join(names) or "the pipeline"
-    with alone_in(root, profile, what), open_workers(root, workers=workers, cluster=cluster) as parallel:
+    with only_run(root, profile), open_workers(root, workers=workers, cluster=cluster) as parallel:
         session = pytask.build(
             paths=[root / "projects"],
             config=_pytask_config(root, profile),
