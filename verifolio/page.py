@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import posixpath
 import re
@@ -36,13 +37,13 @@ class Page:
     def link(self, target: str) -> str:
         """A staged page (`receipts/x/y.md#key`) as seen from this one."""
         path, hash_mark, anchor = target.partition("#")
-        return posixpath.relpath(path, posixpath.dirname(self.path) or ".") + hash_mark + anchor
+        return _relative(path, posixpath.dirname(self.path)) + hash_mark + anchor
 
     def href(self, target: str) -> str:
         """The same for raw HTML, which no engine rewrites: the pages' final URLs."""
         path, hash_mark, anchor = target.partition("#")
         here = _url(self.path)
-        return posixpath.relpath(_url(path) or ".", here or ".") + "/" + hash_mark + anchor
+        return _relative(_url(path), here) + "/" + hash_mark + anchor
 
     def site_root(self, *, own: bool = False) -> str:
         """From this page up to the root of the whole site, or of its language: `../../` or `./`."""
@@ -101,6 +102,11 @@ def fault_block(error: AuthorError) -> str:
 
 def _one_line(error: AuthorError) -> str:
     return " · ".join(" ".join(str(fault).split()) for fault in error.faults)
+
+
+@functools.lru_cache(maxsize=4096)  # a page links a receipt many times
+def _relative(path: str, here: str) -> str:
+    return posixpath.relpath(path or ".", here or ".")
 
 
 def _url(path: str) -> str:

@@ -1,4 +1,4 @@
-// Light and dark, the search button on the keyboard, full addresses on paper.
+// Light and dark, wide boxes by keyboard, copying code, where one is in the contents, full addresses on paper.
 // Without this file the page follows the system's colours.
 (() => {
   const root = document.documentElement
@@ -16,40 +16,65 @@
     } catch { /* a private window: the choice lasts as long as the page */ }
   })
 
-  // ---- the button that opens the search; the cursor goes where one types, and back at the end
-  const query = document.querySelector("[data-md-component=search-query]")
-  const search = document.getElementById("__search")
-  const opener = document.querySelector(".vf-search-open")
-  opener?.addEventListener("click", () => { if (!search.checked) search.click() })
-  // The theme opens by /, s and f too, but a field that is out of sight takes no focus.
-  window.keyboard$?.subscribe(key => {
-    if (key.mode !== "global" || !["/", "s", "f"].includes(key.type)) return
-    opener?.click()
-    key.claim()
-  })
-  search?.addEventListener("change", () => {
-    if (search.checked) query?.focus()
-    else setTimeout(() => { if (document.activeElement === document.body) opener?.focus({ preventScroll: true }) })
-  })
-
-  // ---- the theme's search listens to keys alone, which misses pasted text and words that an
-  // input method puts in
-  query?.addEventListener("input", () => query.dispatchEvent(new KeyboardEvent("keyup")))
-
-  // ---- what scrolls sideways can be scrolled by keyboard; the theme's copy buttons are no landmarks
   const content = document.getElementById("content")
-  function tend() {
-    content.querySelectorAll("nav.md-code__nav:not([role])").forEach(nav => nav.setAttribute("role", "none"))
-    content.querySelectorAll(".md-typeset__scrollwrap, pre").forEach(box => {
+
+  // ---- what scrolls sideways can be scrolled by keyboard
+  const fit = new ResizeObserver(entries => {
+    for (const { target: box } of entries) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
       else box.removeAttribute("tabindex")
-    })
-  }
+    }
+  })
+  const watch = within => within.querySelectorAll?.(".vf-table, .vf-wide, pre").forEach(box => fit.observe(box))
   if (content) {
-    new MutationObserver(tend).observe(content, { childList: true, subtree: true })
-    addEventListener("resize", tend, { passive: true })
-    tend()
+    content.querySelectorAll("table:not([class])").forEach(table => {
+      if (table.closest(".vf-table")) return
+      const box = document.createElement("div") // a table that no block of ours holds
+      box.className = "vf-wide"
+      table.replaceWith(box)
+      box.append(table)
+    })
+    watch(content)
+    new MutationObserver(changes => changes.forEach(({ addedNodes }) => addedNodes.forEach(watch)))
+      .observe(content, { childList: true, subtree: true })
   }
+
+  // ---- code can be copied
+  const say = JSON.parse(document.getElementById("__config")?.textContent || "{}").translations ?? {}
+  content?.querySelectorAll("pre > code").forEach(code => {
+    const button = document.createElement("button")
+    const name = text => { button.title = text; button.setAttribute("aria-label", text) }
+    button.className = "vf-copy"
+    button.type = "button"
+    name(say["clipboard.copy"])
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(code.innerText)
+        name(say["clipboard.copied"])
+        setTimeout(() => name(say["clipboard.copy"]), 2000)
+      } catch { getSelection().selectAllChildren(code) } // not allowed here: ready for the reader's own keys
+    })
+    code.before(button)
+  })
+
+  // ---- the contents show where one is
+  const links = new Map([...document.querySelectorAll(".md-nav--secondary .md-nav__link")].map(link => [decodeURIComponent(link.hash.slice(1)), link]))
+  const headings = [...content?.querySelectorAll("h2[id], h3[id]") ?? []].filter(({ id }) => links.has(id))
+  const above = new Map()
+  let active
+  const follow = new IntersectionObserver(entries => {
+    for (const { target, boundingClientRect, rootBounds } of entries) {
+      above.set(target, boundingClientRect.top < (rootBounds?.bottom ?? 0))
+    }
+    const link = links.get(headings.findLast(one => above.get(one))?.id)
+    if (link === active) return
+    active?.classList.remove("md-nav__link--active")
+    link?.classList.add("md-nav__link--active")
+    const box = link?.closest(".md-sidebar__scrollwrap")
+    if (box && box.scrollHeight > box.clientHeight) box.scrollTop = link.offsetTop - box.clientHeight / 2
+    active = link
+  }, { rootMargin: "0px 0px -75% 0px" })
+  headings.forEach(one => follow.observe(one))
 
   // ---- print: where each receipt is, and nothing folded but the solutions
   addEventListener("beforeprint", () => {

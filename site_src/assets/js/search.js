@@ -1,25 +1,47 @@
-// The theme asks for its search index as soon as a page opens, on every page; the index grows with
-// every post. Here that request waits until somebody searches. Stands before the theme's own script;
-// without this file search works as the theme has it.
+// The search: the theme's own, whose script and index come when somebody searches and not before.
+// Without this file the page has no search; everything else stands.
 (() => {
+  const theme = document.getElementById("vf-theme") // main.html keeps it as data
   const query = document.querySelector("[data-md-component=search-query]")
   const toggle = document.getElementById("__search")
-  if (!query || !toggle) return
-  const wanted = new Promise(resolve => {
-    const address = new URLSearchParams(location.search)
-    if (address.has("q") || address.has("h")) resolve() // a link to a search, or to what one found
-    query.addEventListener("focus", resolve, { once: true })
-    toggle.addEventListener("change", resolve, { once: true })
-  })
+  const opener = document.querySelector(".vf-search-open")
+  if (!theme || !query || !toggle) return
 
-  const { open, send } = XMLHttpRequest.prototype
-  const index = new WeakSet()
-  XMLHttpRequest.prototype.open = function (method, url, ...more) {
-    if (/\/search\/search_index\.json$/.test(url)) index.add(this)
-    return open.call(this, method, url, ...more)
+  // The theme listens to keys alone, which misses pasted text and words that an input method puts in.
+  const tell = () => query.dispatchEvent(new KeyboardEvent("keyup"))
+  query.addEventListener("input", tell)
+
+  let asked = false
+  function load() {
+    if (asked) return
+    asked = true
+    const script = document.createElement("script")
+    script.src = theme.src
+    script.onload = () => { if (query.value) tell() } // what was typed while it came
+    script.onerror = () => { asked = false } // the next click tries again
+    document.head.append(script)
   }
-  XMLHttpRequest.prototype.send = function (...body) {
-    if (index.has(this)) wanted.then(() => send.apply(this, body))
-    else send.apply(this, body)
+  const address = new URLSearchParams(location.search)
+  if (address.has("q") || address.has("h")) { // a link to a search, or to what one found, which the theme marks
+    document.querySelector(".md-content").dataset.mdComponent = "content"
+    load()
   }
+  query.addEventListener("focus", load)
+  toggle.addEventListener("change", load)
+
+  // ---- the button and the keys that open it; the cursor goes where one types, and back at the end
+  const open = () => { if (!toggle.checked) toggle.click() }
+  opener?.addEventListener("click", open)
+  addEventListener("keydown", key => {
+    if (key.ctrlKey || key.metaKey || key.altKey) return
+    if (key.key === "Escape" && toggle.checked) toggle.click()
+    const typing = key.target.closest?.("input, textarea, select, [contenteditable]")
+    if (typing || !["/", "s", "f"].includes(key.key)) return
+    key.preventDefault()
+    open()
+  })
+  toggle.addEventListener("change", () => {
+    if (toggle.checked) query.focus()
+    else setTimeout(() => { if ([document.body, query].includes(document.activeElement)) opener?.focus({ preventScroll: true }) })
+  })
 })()
