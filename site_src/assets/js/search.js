@@ -11,17 +11,21 @@
   const tell = () => query.dispatchEvent(new KeyboardEvent("keyup"))
   query.addEventListener("input", tell)
 
+  const address = new URLSearchParams(location.search)
   let asked = false
   function load() {
     if (asked) return
     asked = true
     const script = document.createElement("script")
     script.src = theme.src
-    script.onload = () => { if (query.value) tell() } // what was typed while it came
+    script.onload = () => {
+      if (query.value) tell() // what was typed while it came
+      // The theme marks what was found when the document is ready, which may have been before it came.
+      if (address.has("h") && document.readyState !== "loading") document.dispatchEvent(new Event("DOMContentLoaded"))
+    }
     script.onerror = () => { asked = false } // the next click tries again
     document.head.append(script)
   }
-  const address = new URLSearchParams(location.search)
   if (address.has("q") || address.has("h")) { // a link to a search, or to what one found, which the theme marks
     document.querySelector(".md-content").dataset.mdComponent = "content"
     load()
