@@ -199,6 +199,16 @@ def test_an_unknown_name_is_answered_with_the_nearest(workbench):
     assert "toy.measure" in caught.value.faults[0].hint
 
 
+def test_a_projects_name_stands_for_its_experiments(workbench):
+    results = sorted((workbench.root / RESULTS).glob("*.json"))
+    for one in results:
+        one.unlink()
+    done = workbench.verifolio("run", "toy")
+    assert done.code == 0, done.said
+    assert sorted((workbench.root / RESULTS).glob("*.json")) == results
+    assert not_fresh(workbench) == []
+
+
 def test_experiments_that_need_each_other_are_named(workbench):
     workbench.edit("projects/toy/experiments.yml", "seed: 7", "seed: 7\n    needs: [compare]")
     with pytest.raises(AuthorError, match=r"in a circle: toy.measure → toy.compare → toy.measure") as caught:

@@ -85,7 +85,7 @@ def _root(ctx: click.Context) -> Path:
 
 
 @main.command()
-@click.argument("names", nargs=-1, metavar="[PROJECT.EXPERIMENT]...")
+@click.argument("names", nargs=-1, metavar="[PROJECT[.EXPERIMENT]]...")
 @PROFILE
 @click.option("--force", is_flag=True, help="Run even what is fresh (with names: only those).")
 @click.option(
@@ -98,7 +98,7 @@ def _root(ctx: click.Context) -> Path:
 def run(
     ctx: click.Context, names: tuple[str, ...], profile: str, force: bool, workers: int, cluster: str
 ) -> None:
-    """Run experiments that are stale, or those named and what they need.
+    """Run experiments that are stale, or those named and what they need; a project's name stands for all of its own.
 
     An interrupted run loses nothing that finished: give the same command again.
     """

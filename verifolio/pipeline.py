@@ -78,7 +78,7 @@ def run_in_process(name: str) -> None:
 def run_pipeline(
     root: Path, *, profile: str, names: list[str], force: bool, workers: int = 1, cluster: str = ""
 ) -> None:
-    """Run what is stale, in order of need; with `names`, only those and what they need.
+    """Run what is stale, in order of need; with `names`, only those and what they need (a project: all of its own).
 
     `workers` experiments at one time here, or as many as the Dask scheduler at `cluster` has workers.
 
@@ -87,6 +87,7 @@ def run_pipeline(
     if profile not in PROFILES:
         raise AuthorError(f"no profile ‘{profile}’", hint=did_you_mean(profile, list(PROFILES)))
     portfolio = read_portfolio(root)
+    names = [one for name in names for one in _spelled_out(portfolio, name)]
     for experiment in portfolio.experiments():
         fingerprint_of(portfolio, experiment, profile)  # its faults would come as pytask's traceback
     check_room(root / "build")
@@ -147,6 +148,13 @@ def would_run(root: Path) -> list[str]:
 def _name_of(task: Any) -> str:
     """`task_experiment[toy.measure]` → `toy.measure`."""
     return str(task.name).partition("[")[2].rstrip("]")
+
+
+def _spelled_out(portfolio: Portfolio, name: str) -> list[str]:
+    """A project's name stands for its experiments."""
+    if name in portfolio.projects:
+        return [one.name for one in portfolio.projects[name].experiments.values()]
+    return [name]
 
 
 def _with_needs(portfolio: Portfolio, names: list[str]) -> set[str]:
