@@ -24,7 +24,8 @@ def run_speeds(run: Run) -> None:
               for row in rows]  # fmt: skip
     y = {"field": "name", "type": "nominal", "title": None, "sort": [row["name"] for row in values],
          "axis": {"labelLimit": 200}}  # fmt: skip
-    x = {"field": "x", "type": "quantitative", "title": "@speed"}
+    room = {"domainMax": 1.2 * rows[0]["decode"]}  # for the number at the end of the longest bar
+    x = {"field": "x", "type": "quantitative", "title": "@speed", "scale": room}
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": "container", "height": {"step": 30}, "data": {"values": values},
