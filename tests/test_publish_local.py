@@ -186,7 +186,7 @@ def test_a_bundle_takes_only_the_weights_that_it_names_and_a_wrong_name_is_told(
     assert list(files) == ["tokenizer.json"]
     with pytest.raises(AuthorError, match=r"derives no ‘tokeniser\.json’") as caught:
         weight_files(portfolio, "d", Publish(weights="sentiment.export", take=["tokeniser.json"]))
-    assert "tokenizer.json" in caught.value.hint
+    assert "tokenizer.json" in caught.value.faults[0].hint
 
 
 def test_zero_gpu_gets_a_start_file_and_the_same_inputs_give_the_same_bytes():

@@ -14,6 +14,9 @@ STRICT = (
 )
 TABS = 6
 
+# What is far below the fold is not laid out before a reader comes near; here all of it is looked at.
+AS_IF_NEAR = "* { content-visibility: visible !important }"
+
 # What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes as
 # long for it as for everything else together, so it does that on one page of each kind only.
 AXE = {"resultTypes": ["violations"]}
@@ -119,8 +122,15 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     """What axe-core finds wrong on an open page: rule, element, reason."""
     from axe_playwright_python.sync_playwright import Axe
 
+    come_near(page)
     found = Axe().run(page, options=options).response["violations"]
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def come_near(page: Any) -> None:
+    """Lay out what is far below the fold, as if a reader had come there; scripts see it two frames later."""
+    page.add_style_tag(content=AS_IF_NEAR)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def visit_pages(
@@ -180,6 +190,7 @@ def _listen(tab: Any) -> tuple[dict[str, list[str]], Callable[[], None]]:
 
 def _look(context: Any, tab: Any, *, axe: bool) -> dict[str, Any]:
     tab.wait_for_load_state("networkidle")
+    come_near(tab)
     found = tab.evaluate(MEASURE)
     cookies = [cookie["name"] for cookie in context.cookies()]
     wrong = faults_by_axe(tab, AXE_WITHOUT_CONTRAST) if axe else []

@@ -25,7 +25,7 @@
       else box.removeAttribute("tabindex")
     }
   })
-  const watch = within => within.querySelectorAll?.(".vf-table, .vf-wide, pre").forEach(box => fit.observe(box))
+  const watch = within => within.querySelectorAll?.(".vf-table, .vf-wide, pre, pre > code").forEach(box => fit.observe(box))
   if (content) {
     content.querySelectorAll("table:not([class])").forEach(table => {
       if (table.closest(".vf-table")) return
