@@ -35,6 +35,16 @@ def bind(text: str, page: Page) -> str:
     return bind_text(text, page, Shelf([], []).handlers())
 
 
+def test_no_space_follows_the_full_width_bracket_of_an_interval(evidence):
+    for plain in (False, True):
+        bound = bind_inline(
+            "有 {{ toy.measure.accuracy | ci }} 正确", page_for(evidence, "zh"), 1, plain=plain
+        )
+        assert " 正确" not in bound
+        assert bound.endswith("正确")
+    assert bind_inline("{{ toy.measure.accuracy }} 正确", page_for(evidence, "zh"), 1).endswith(" 正确")
+
+
 @pytest.mark.parametrize("path", INPUTS, ids=[f"{one.parent.name}-{one.suffixes[0][1:]}" for one in INPUTS])
 def test_a_case_binds_as_written_down(path, evidence):
     lang = path.suffixes[0][1:]

@@ -122,9 +122,9 @@ def test_linkedin_leaves_out_a_tables_caption_with_the_table():
 
 def test_linkedin_leaves_out_what_only_points_at_a_picture():
     text = to_linkedin(
-        portable(body="Lead.\n\nWith this:\n\n```python\nx\n```\n\nAfter it.\n\nThese:\n\n- one\n")
+        portable(body="Lead.\n\nIt works. With this:\n\n```python\nx\n```\n\nAfter it.\n\nThese:\n\n- one\n")
     )
-    assert "With this:" not in text
+    assert "It works.\n\nAfter it." in text
     assert "These:\n\n• one" in text
 
 

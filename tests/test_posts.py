@@ -131,8 +131,8 @@ def test_broken_weeks_are_named(workbench):
     assert "blog/weeks.yml: Object contains unknown field `weak`" in done.said
 
 
-def test_prose_between_blocks_counts_towards_the_reading_time():
+def test_prose_and_a_look_at_each_block_make_the_reading_time():
     from verifolio.postpage import reading_minutes
 
-    text = "::: code a.py#b :::\n\n" + "word " * 690 + "\n\n::: chart x.y.z\ntitle: many words\n:::\n"
+    text = "::: code a.py#b :::\n\n" + "word " * 575 + "\n\n::: chart x.y.z\ntitle: many words\n:::\n"
     assert reading_minutes(text) == 3

@@ -19,6 +19,9 @@ from verifolio.units import UNITS, format_interval, format_value
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
 _BLOCK = re.compile(r"^:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
+_CLOSED = re.compile(
+    r"）(?:</span>\]\([^)]*\)\{[^}]*\})?$"
+)  # a number that ends with its interval, linked or not
 _PIECES = re.compile(r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|\{\{(?P<tag>.*?)\}\}", re.DOTALL)
 _OPTIONS = {"digits", "unit", "ci", "plain", "sign"}
 
@@ -83,6 +86,8 @@ def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str
         tag = piece.group("tag").strip()
         try:
             out.append(_bind_tag(tag, page, here, opened, plain=plain))
+            if page.lang == "zh" and _CLOSED.search(out[-1]) and text[at : at + 1] == " ":
+                at += 1  # a full-width bracket brings its own space
         except AuthorError as error:
             placed = page.fault(here, error, shown=not plain)
             out.append("?" if plain else fault_inline(placed))
@@ -141,6 +146,7 @@ def _bind_number(tag: str, page: Page, line: int, *, plain: bool) -> str:
     page.bound.append(_squeezed(tag))
     stale = page.doubt(line, quantity.refs)
     digits = int(options["digits"]) if "digits" in options else None
+    bare = plain or "plain" in options or not quantity.refs  # words, without a link
     text = format_value(shown.value, shown.unit, page.lang, digits=digits, sign="sign" in options)
     if "ci" in options:
         if quantity.metric is None or quantity.metric.ci is None:
@@ -150,8 +156,9 @@ def _bind_number(tag: str, page: Page, line: int, *, plain: bool) -> str:
             for end in quantity.metric.ci
         )
         interval = format_interval(low, high, shown.unit, page.lang, digits)
-        text += f"（{interval}）" if page.lang == "zh" else f" ({interval})"
-    if plain or "plain" in options or not quantity.refs:
+        before, bracketed = ("", f"（{interval}）") if page.lang == "zh" else (" ", f"({interval})")
+        text += before + (bracketed if bare else f'<span class="vf-ci">{bracketed}</span>')
+    if bare:
         return text
     key = _squeezed(expression)
     page.cards.setdefault(card_id(key), (key, quantity))

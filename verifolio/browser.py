@@ -38,18 +38,22 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     module: str
     weights: dict[str, list[str]] = {}  # experiment → its derived files or products
     runtime: list[str] = []  # files of npm packages that package-lock.json pins
-    later: Later | None = None
+    later: list[Later] | Later = []
     threads: bool = False  # the module can use several, given the headers; a service worker may add them
     memory_gb: float = 0.5  # what it needs of a device
     note: Words = {}
 
+    def groups(self) -> list[Later]:
+        """What comes on request, in the order in which it is told."""
+        return self.later if isinstance(self.later, list) else [self.later]
+
 
 class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files that come only when the reader asks for more."""
+    """Files that come only when the reader asks for more; `what` they are for is said with their size."""
 
+    what: Words = {}
     weights: dict[str, list[str]] = {}
     runtime: list[str] = []
-    counted: bool = True  # false: an alternative to a file that comes anyway
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Rung:
 
     module: str = ""
     first: list[Served] = field(default_factory=list)
-    later: list[Served] = field(default_factory=list)
+    later: list[list[Served]] = field(default_factory=list)  # a list for each group
     code: dict[str, Path] = field(default_factory=dict)  # the demo's own modules, by their place in the site
     missing: str = ""
 
@@ -84,6 +88,10 @@ class Rung:
     def bytes(self) -> int:
         """What comes after the first click."""
         return sum(one.bytes for one in self.first) + sum(path.stat().st_size for path in self.code.values())
+
+    def served(self) -> dict[str, Served]:
+        """Every file by its place in the site; groups may share one."""
+        return {one.place: one for group in [self.first, *self.later] for one in group}
 
 
 def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
@@ -95,13 +103,13 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     code = _modules(root, here / browser.module)
     groups: list[list[Served]] = []
     missing = ""
-    for group in (browser, browser.later or Later()):
+    for group in (browser, *browser.groups()):
         served, why = _served(evidence, declared, group.weights, group.runtime)
         groups.append(served)
         missing = missing or why
     if missing:
         return Rung(missing=missing)
-    return Rung(f"demos/{slug}/{browser.module}", groups[0], groups[1], code)
+    return Rung(f"demos/{slug}/{browser.module}", groups[0], groups[1:], code)
 
 
 def _modules(root: Path, module: Path) -> dict[str, Path]:
@@ -189,7 +197,7 @@ def _pack(root: Path, name: str, source: Path, place: str, digest: str) -> Serve
 def place_served(root: Path, rungs: list[Rung]) -> None:
     """Bring build/browser in step: what every rung is served from, by its place in the site."""
     folder = root / "build" / SERVED
-    wanted = {one.place: one.source for rung in rungs for one in (*rung.first, *rung.later)}
+    wanted = {place: one.source for rung in rungs for place, one in rung.served().items()}
     for place, source in wanted.items():
         target = folder / place
         if not _same(source, target):

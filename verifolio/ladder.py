@@ -124,9 +124,10 @@ def _render_rungs(page: Page, slug: str, demo: Demo, rung: Rung | None, live: li
     elif rung:
         assert demo.browser is not None
         size = format_value(rung.bytes, "bytes", lang)
-        if demo.browser.later and demo.browser.later.counted:
-            more = format_value(sum(one.bytes for one in rung.later), "bytes", lang)
-            note = " " + say("browser_later", lang, more)
+        for group, served in zip(demo.browser.groups(), rung.later, strict=True):
+            if group.what:
+                more = format_value(sum(one.bytes for one in served), "bytes", lang)
+                note += " " + say("browser_later", lang, more, html.escape(group.what[lang]))
         if demo.browser.note:
             note += " " + html.escape(demo.browser.note[lang])
         button = f'<button type="button" class="vf-button vf-demo-browser">{say("browser_run", lang, size)}</button>'
@@ -158,9 +159,8 @@ def tell_script(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list
         told["browser"] = {
             "module": root + rung.module,
             "first": {one.name: one.as_json(root) for one in rung.first},
-            "later": {one.name: one.as_json(root) for one in rung.later},
+            "later": {one.name: one.as_json(root) for group in rung.later for one in group},
             "bytes": rung.bytes,
-            "later_bytes": sum(one.bytes for one in rung.later),
             "memory": demo.browser.memory_gb,
             "threads": demo.browser.threads,
         }

@@ -105,8 +105,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "{} come from this site after a click, once; what you type stays on this device.",
     ),
     "browser_later": (
-        "需要时再下载 {}，用于生成回答。",
-        "A further {} come only if you ask for a generated answer.",
+        "需要时再下载 {}，用于{}。",
+        "A further {} come only if you ask for {}.",
     ),
     "browser_no_weights": (
         "这次构建时本机没有权重文件，所以这里不能运行；verifolio site 会生成它们。",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.documents import SOURCES, Fact, load_facts, read_passages
 from projects.prompting.scoring import exact, holds, word_f1
-from projects.prompting.tables import column, dot, record_points, record_share
-from projects.sentiment.plots import named_dots
+from projects.prompting.tables import column, record_points, record_share
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -93,10 +93,11 @@ def measure_answers(run: Run, asker: Asks) -> None:
     ):
         record_points(run, f"{first}_minus_{second}", right[first].astype(float) - right[second], zh, en)
     _record_failures(run, facts, replies["gold"], right["gold"])
-    words = {f"@{key}": name for key, name in CONDITIONS.items()} | {"@quote": QUOTE}
-    words["@value"] = {"zh": "答对的问题（%）", "en": "questions answered (%)"}
-    dots = [dot(f"@{key}", values) for key, values in {**right, "quote": np.array(quoted)}.items()]
-    run.chart("conditions", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    _record_kinds(run, facts, right, np.array(quoted))
+    record_dots(
+        run, "conditions", {**right, "quote": np.array(quoted)}, {**CONDITIONS, "quote": QUOTE},
+        "答对的问题（%）", "questions answered (%)",
+    )  # fmt: skip
 
 
 def distractors(fact: Fact, passages: Sequence[str], count: int, *, seed: int) -> list[str]:
@@ -150,4 +151,36 @@ def _record_failures(run: Run, facts: Sequence[Fact], replies: Sequence[str], ri
              "reply": " ".join(replies[i].split())[:160]}
             for i in wrong
         ],
+    )  # fmt: skip
+
+
+def _record_kinds(run: Run, facts: Sequence[Fact], right: dict[str, np.ndarray], quoted: np.ndarray) -> None:
+    """Questions whose answer holds a number against those answered by words alone."""
+    number = np.array([any(letter.isdigit() for letter in fact.answer) for fact in facts])
+    rows = []
+    for key, mask, zh, en in (
+        ("numbers", number, "答案含数字", "answer holds a number"),
+        ("words", ~number, "答案只是词", "answer is words alone"),
+    ):
+        rows.append(
+            {"kind": {"zh": zh, "en": en}, "n": int(mask.sum()),
+             **{way: float(values[mask].mean()) if mask.any() else None
+                for way, values in (("gold", right["gold"]), ("crowded", right["crowded"]), ("quote", quoted))}}
+        )  # fmt: skip
+        if mask.any():
+            record_share(
+                run,
+                f"gold_{key}",
+                right["gold"][mask],
+                f"只给正确的一段，{zh}",
+                f"the right passage alone, {en}",
+            )
+    run.table(
+        "kinds",
+        columns=[
+            column("kind", "答案的种类", "kind of answer"), column("n", "问题数", "questions", "count"),
+            column("gold", "只有正确的一段", "the right passage alone", "ratio"),
+            column("crowded", "九段", "nine passages", "ratio"), column("quote", "照抄", "quoted", "ratio"),
+        ],
+        rows=rows,
     )  # fmt: skip

@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.scoring import holds
-from projects.prompting.tables import column, dot, record_mean, record_points, record_share
-from projects.sentiment.plots import named_dots
+from projects.prompting.tables import column, record_mean, record_points, record_share
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -66,14 +66,18 @@ def summary(asker: Asks, said: Turns, asked: dict[str, str]) -> str:
 
 def rewrite(asker: Asks, said: Turns, asked: dict[str, str]) -> str:
     """The model makes the question stand alone; the turn most like it is recalled."""
-    whole = asker.ask(
+    return _recalled(asker, said, rewritten(asker, said, asked["ask"]))
+
+
+def rewritten(asker: Asks, said: Turns, question: str) -> str:
+    """The question as the model puts it so that it can be understood alone."""
+    return asker.ask(
         user(
             f"{transcript(said)}\n\nRewrite the customer's next question so that it can be understood alone.\n"
-            f"Question: {asked['ask']}\nRewritten:"
+            f"Question: {question}\nRewritten:"
         ),
         max_tokens=32,
     ).text
-    return _recalled(asker, said, whole)
 
 
 def byhand(asker: Asks, said: Turns, asked: dict[str, str]) -> str:
@@ -153,13 +157,38 @@ def measure_followups(run: Run, asker: Asks) -> None:
         ("byhand", "rewrite", "人改写比模型改写", "rewritten by hand minus by the model"),
     ):
         record_points(run, f"{first}_minus_{second}", right[first].astype(float) - right[second], zh, en)
-    record_mean(
-        run, "recalled",
-        np.array([holds(" ".join(recall(asked["whole"], said)), asked["answer"]) for said, asked in pairs]),
-        "人改写后，找出的一轮含答案", "the recalled turn holds the answer, rewritten by hand",
+    _record_rewrites(run, asker, pairs, right)
+    record_dots(run, "strategies", right, NAMES, "答对的追问（%）", "follow-ups answered (%)")
+
+
+def _record_rewrites(
+    run: Run, asker: Asks, pairs: list[tuple[Turns, dict[str, str]]], right: dict[str, np.ndarray]
+) -> None:
+    """Where rewriting fails: how often the recalled turn holds the answer, and what the model wrote."""
+    model = [rewritten(asker, said, asked["ask"]) for said, asked in pairs]
+    found = {
+        way: np.array([holds(" ".join(recall(question, said)), asked["answer"])
+                       for question, (said, asked) in zip(questions, pairs, strict=True)])
+        for way, questions in (("byhand", [asked["whole"] for _, asked in pairs]), ("rewrite", model),
+                               ("asked", [asked["ask"] for _, asked in pairs]))
+    }  # fmt: skip
+    for key, way, zh, en in (
+        ("recalled", "byhand", "人改写后，找出的一轮含答案", "the recalled turn holds the answer, rewritten by hand"),
+        ("recalled_model", "rewrite", "模型改写后，找出的一轮含答案", "the recalled turn holds the answer, rewritten by the model"),
+        ("recalled_asked", "asked", "不改写，找出的一轮含答案", "the recalled turn holds the answer, not rewritten"),
+    ):  # fmt: skip
+        record_mean(run, key, found[way], zh, en)
+    yes, no = {"zh": "是", "en": "yes"}, {"zh": "否", "en": "no"}
+    run.table(
+        "rewrites",
+        columns=[
+            column("ask", "追问", "follow-up"), column("byhand", "人改写", "rewritten by hand"),
+            column("model", "模型改写", "rewritten by the model"), column("recalled", "找对了那一轮", "right turn recalled"),
+            column("right", "答对", "right"),
+        ],
+        rows=[
+            {"ask": asked["ask"], "byhand": asked["whole"], "model": " ".join(model[i].split())[:120],
+             "recalled": yes if found["rewrite"][i] else no, "right": yes if right["rewrite"][i] else no}
+            for i, (_, asked) in enumerate(pairs)
+        ],
     )  # fmt: skip
-    words = {f"@{key}": name for key, name in NAMES.items()} | {
-        "@value": {"zh": "答对的追问（%）", "en": "follow-ups answered (%)"}
-    }
-    dots = [dot(f"@{key}", right[key]) for key in NAMES]
-    run.chart("strategies", named_dots(dots, order=[one["name"] for one in dots]), words=words)

@@ -9,21 +9,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from projects.prompting.ask import Asks, embedded, user
+from projects.prompting.charts import record_dots
 from projects.prompting.reviews import ending, load_pool
 from projects.prompting.scoring import LABELS, label_alone, label_in_json, label_said
-from projects.prompting.tables import column, dot, record_points, record_share
-from projects.sentiment.plots import named_dots
+from projects.prompting.tables import column, record_points, record_share
 
 if TYPE_CHECKING:
     from verifolio.record import Run
 
+SENTIMENT = {"type": "string", "enum": list(LABELS)}
 SCHEMA = {
     "type": "object",
-    "properties": {"sentiment": {"type": "string", "enum": list(LABELS)}},
+    "properties": {"sentiment": SENTIMENT},
     "required": ["sentiment"],
     "additionalProperties": False,
 }
-ENFORCED = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA}}
+REASONED = {
+    "type": "object",
+    "properties": {"reason": {"type": "string", "maxLength": 100}, "sentiment": SENTIMENT},
+    "required": ["reason", "sentiment"],  # in this order: the verdict comes after the words
+    "additionalProperties": False,
+}
+
+
+def enforced(schema: dict[str, Any]) -> dict[str, Any]:
+    """The option that makes the server forbid every token outside a schema."""
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+        }
+    }
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,10 @@ class Format:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+JSON_SWAPPED = 'Reply with JSON only, either {"sentiment": "negative"} or {"sentiment": "positive"}.'
+JSON_REASONED = (
+    'Reply with JSON only: first "reason", a few words, then "sentiment", "positive" or "negative".'
+)
 JSON_ASKED = 'Reply with JSON only, either {"sentiment": "positive"} or {"sentiment": "negative"}.'
 FORMATS = {
     "free": Format(
@@ -49,7 +69,15 @@ FORMATS = {
     "json": Format({"zh": "提示里要求 JSON", "en": "JSON by prompt"}, JSON_ASKED, label_in_json, 24),
     "schema": Format(
         {"zh": "服务器强制 JSON", "en": "JSON enforced by the server"}, JSON_ASKED, label_in_json, 24,
-        {"response_format": ENFORCED},
+        enforced(SCHEMA),
+    ),
+    "swapped": Format(
+        {"zh": "强制 JSON，两个标签对调", "en": "JSON enforced, labels swapped"}, JSON_SWAPPED, label_in_json, 24,
+        enforced(SCHEMA),
+    ),
+    "reasoned": Format(
+        {"zh": "强制 JSON，先写理由", "en": "JSON enforced, reason first"}, JSON_REASONED, label_in_json, 64,
+        enforced(REASONED),
     ),
 }  # fmt: skip
 
@@ -65,7 +93,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
     params = run.params
     pool = load_pool(run.input("imdb"), asked=params["reviews"], shown=2, seed=run.seed)
     labels, texts = pool.asked.labels, [ending(text, params["words"]) for text in pool.asked.texts]
-    said, example = {}, {}
+    said, example, all_replies = {}, {}, {}
     for key, form in FORMATS.items():
         replies = [
             asker.ask(
@@ -77,6 +105,7 @@ def measure_formats(run: Run, asker: Asks) -> None:
         said[key] = np.array([-1 if label is None else label for label in parsed])
         unread = [reply for reply, label in zip(replies, parsed, strict=True) if label is None]
         example[key] = " ".join((unread or replies)[0].split())[:120]
+        all_replies[key] = replies
         run.progress(len(said), len(FORMATS), "formats")
     rows = []
     for key, form in FORMATS.items():
@@ -102,7 +131,30 @@ def measure_formats(run: Run, asker: Asks) -> None:
         run, "schema_parsed_gain", (said["schema"] >= 0).astype(float) - (said["json"] >= 0),
         "强制 JSON 比只在提示里要求多解析出", "parsed: enforced minus asked for",
     )  # fmt: skip
-    words = {f"@{key}": form.name for key, form in FORMATS.items()}
-    words["@value"] = {"zh": "可解析的回答（%）", "en": "replies that parse (%)"}
-    dots = [dot(f"@{key}", said[key] >= 0) for key in FORMATS]
-    run.chart("parsed", named_dots(dots, order=[one["name"] for one in dots]), words=words)
+    record_dots(
+        run, "parsed", {key: said[key] >= 0 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
+        "可解析的回答（%）", "replies that parse (%)",
+    )  # fmt: skip
+    record_dots(
+        run, "says", {key: said[key] == 1 for key in FORMATS}, {key: form.name for key, form in FORMATS.items()},
+        "答“正面”的回答（%）", "replies that say \"positive\" (%)",
+    )  # fmt: skip
+    _record_pair(run, labels, texts, all_replies)
+
+
+def _record_pair(run: Run, labels: np.ndarray, texts: list[str], replies: dict[str, list[str]]) -> None:
+    """Each format's replies on the first unfavourable and the first favourable review, side by side."""
+    first = {LABELS[label]: int(np.argmax(labels == label)) for label in (0, 1)}
+    rows: list[dict[str, Any]] = [
+        {"asked": form.name, **{name: " ".join(replies[key][i].split())[:150] for name, i in first.items()}}
+        for key, form in FORMATS.items()
+    ]
+    shown = {name: texts[i] for name, i in first.items()}
+    run.table(
+        "pair",
+        columns=[
+            column("asked", "格式", "format"), column("negative", "差评", "the unfavourable review"),
+            column("positive", "好评", "the favourable review"),
+        ],
+        rows=[{"asked": {"zh": "影评结尾", "en": "end of the review"}, **shown}, *rows],
+    )  # fmt: skip

@@ -38,7 +38,7 @@ def make_rungs() -> None:
 
     portfolio = read_portfolio(REPOSITORY)
     rungs = [demo.browser for demo in read_demos(REPOSITORY).values() if demo.browser]
-    names = {name for rung in rungs for group in (rung, rung.later) if group for name in group.weights}
+    names = {name for rung in rungs for group in (rung, *rung.groups()) for name in group.weights}
     for experiment in map(portfolio.experiment, sorted(names)):
         if lacks_derived(experiment, read_result(experiment.result_path())):
             done = verifolio(REPOSITORY, "derive", experiment.name)

@@ -8,7 +8,7 @@ import click
 
 _NEXT = {
     "linkedin": "paste the text into a new post; {cover} is its picture",
-    "zhihu": "写文章 → 导入文档, choose the file; put the {count} pictures in where they are named",
+    "zhihu": "写文章 → 导入文档, choose the file; put the {count} pictures in where they are named, or export with --images-at",
     "wechat": "open it in a browser, press the button, paste into the editor; replace the {count} pictures by uploads",
     "devto": "paste it into the editor in Markdown mode; it stays a draft until you set published: true",
     "markdown": "take the file and the folder images along",
@@ -32,7 +32,9 @@ def export(ctx: click.Context, post: str, place: str, lang: str | None, images_a
     """A post for another place, into build/export/POST/PLACE/.
 
     Numbers become text, charts pictures, links absolute (set SITE_URL), demos a recorded answer and a link; the
-    receipts stand at the end. It keeps to the place's limits, and a stale number or a false claim stops it.
+    receipts stand at the end. It keeps to the place's limits, and a stale number or a false claim stops it. For
+    Zhihu no document on limits was found: a title of at most 100 characters is assumed. It fetches pictures only
+    from addresses that can be reached from inside China: put them there, and name the place by --images-at.
 
     \b
       verifolio export fine-tuning --to wechat

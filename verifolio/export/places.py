@@ -4,13 +4,18 @@ Limits, last looked up on 2026-11-25 (they move; the numbers stand here and nowh
 - LinkedIn: 3,000 characters of plain text a post, of which about 140 show before “see more”
   (linkedinpreview.com/blog/linkedin-post-length; count-words.com/zh-hant/blog/linkedin-post-character-limit;
   bulkpublish.com/blog/linkedin-character-limit). Its articles take over 100,000, but no Markdown: write a post.
-- dev.to: at most 4 tags of letters and digits (forem, app/policies/article_policy.rb: MAX_TAG_LIST_SIZE = 4), body
-  800 kB; Liquid tags in prose are run, in code they are escaped (forem, escape_liquid_tags_in_codeblock).
+- dev.to runs forem, whose source is the documentation: at most 4 tags of letters and digits (app/policies/
+  article_policy.rb: MAX_TAG_LIST_SIZE = 4) and 126 characters of tags in all, a title of 128 characters, a body of
+  800 kilobytes (app/models/article.rb: cached_tag_list, title, body_markdown); Liquid tags in prose are run, in code
+  they are escaped (escape_liquid_tags_in_codeblock).
 - WeChat: the editor takes no Markdown, drops <style>, classes and ids and keeps inline styles only
   (verysmallwoods.com/blog/20260119-wechat-markdown-copy-paste); links out of WeChat are dropped in a body;
   title 64 characters, digest 120, as its own editor counts. Its drafts interface takes less than 20,000
   characters and 1 MB (hexdocs.pm/wechat_sdk/WeChat.Material.Article.html); we paste and do not use it.
-- Zhihu: imports Markdown documents; local pictures do not come along and are put in by hand.
+- Zhihu: imports Markdown documents, as users report (github.com/doocs/md/issues/1457): pictures are fetched from their
+  addresses, if these can be reached from inside China and hold no space (doocs/cose#233, miracleyoo/Markdown4Zhihu#6),
+  so local ones are put in by hand or given by --images-at. No document on its limits was found; the 100 characters of
+  a title are what its editor is said to take, and we keep to them.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from verifolio.export.portable import Portable
 from verifolio.words import say
 
 LINKEDIN_CHARACTERS = 3000
-DEVTO_TAGS, DEVTO_BYTES, DEVTO_TITLE = 4, 800_000, 128
+DEVTO_TAGS, DEVTO_TAG_CHARACTERS, DEVTO_BYTES, DEVTO_TITLE = 4, 126, 800_000, 128
 WECHAT_TITLE, WECHAT_DIGEST = 64, 120
 ZHIHU_TITLE = 100
 
@@ -47,11 +52,14 @@ def to_devto(post: Portable) -> str:
     """Markdown with dev.to's front matter; the canonical address is ours, and it stays a draft."""
     _check_length("devto", "title", post.title, DEVTO_TITLE)
     tags = [tag for one in post.tags if (tag := re.sub(r"[^a-z0-9]", "", one.lower()))]
+    joined = ", ".join(dict.fromkeys(tags))
+    while joined.count(",") >= DEVTO_TAGS or len(joined) > DEVTO_TAG_CHARACTERS:
+        joined = joined.rpartition(",")[0]
     head = {
         "title": post.title,
         "published": False,
         "description": post.description,
-        "tags": ", ".join(dict.fromkeys(tags[:DEVTO_TAGS])),
+        "tags": joined,
         "canonical_url": post.url,
     }
     front = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items())
@@ -88,11 +96,12 @@ def to_linkedin(post: Portable) -> str:
 
 
 def _without_pointers(paragraphs: list[str], lang: str) -> list[str]:
-    """Without what only points at a picture, code or demo that plain text does not have."""
+    """Without the sentences that only point at a picture, code or demo, which plain text does not have."""
     kept = []
     for paragraph, after in zip(paragraphs, [*paragraphs[1:], ""], strict=True):
-        points = paragraph.endswith((":", "：")) and not after.startswith(("•", "1."))
-        if not points and f"· {say('recorded', lang)} ·" not in paragraph:
+        if paragraph.endswith((":", "：")) and not after.startswith(("•", "1.")):
+            paragraph = "".join(re.split(r"(?<=[。！？])|(?<=[.!?] )", paragraph)[:-1]).strip()
+        if paragraph and f"· {say('recorded', lang)} ·" not in paragraph:
             kept.append(paragraph)
     return kept
 

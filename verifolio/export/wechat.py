@@ -28,7 +28,8 @@ _STYLES = {
     "line-height:1.6;font-family:Menlo,Consolas,monospace;white-space:nowrap",
 }
 _CODE = (
-    "background:#f1eee5;padding:1px 4px;border-radius:3px;font-size:.9em;font-family:Menlo,Consolas,monospace"
+    "background:#f1eee5;padding:1px 4px;border-radius:3px;font-size:.9em;font-family:Menlo,Consolas,monospace;"
+    "overflow-wrap:anywhere"
 )
 _BODY = "font-size:16px;color:#1b1a17;font-family:-apple-system,PingFang SC,Noto Sans CJK SC,Microsoft YaHei,sans-serif"
 

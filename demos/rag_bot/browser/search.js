@@ -50,21 +50,31 @@ export class Search {
     return Math.log(1 + (this.index.lengths.length - n + 0.5) / (n + 0.5))
   }
 
-  // Places of the best passages, whether they may be answered from, and [passage, text] of the answer.
-  find(question) {
-    const { k1, b, lengths, passages, least } = this.index
-    const asked = [...new Set(this.words(question))]
-    const lang = languageOf(question)
+  // BM25 of every passage.
+  lexical(asked) {
+    const { k1, b, lengths } = this.index
     const scores = new Float64Array(lengths.length)
-    const held = new Float64Array(lengths.length)
     for (const word of asked) {
       const weight = this.weight(word)
       const posting = this.terms.get(word) || []
       for (let i = 0; i < posting.length; i += 2) {
         const [at, count] = [posting[i], posting[i + 1]]
         scores[at] += (weight * count * (k1 + 1)) / (count + k1 * (1 - b + (b * lengths[at]) / this.average))
-        held[at] += weight
       }
+    }
+    return scores
+  }
+
+  // Places of the best passages, whether they may be answered from, and [passage, text] of the answer.
+  find(question) {
+    const { lengths, passages, least } = this.index
+    const asked = [...new Set(this.words(question))]
+    const lang = languageOf(question)
+    const scores = this.lexical(asked)
+    const held = new Float64Array(lengths.length)
+    for (const word of asked) {
+      const posting = this.terms.get(word) || []
+      for (let i = 0; i < posting.length; i += 2) held[posting[i]] += this.weight(word)
     }
     const other = at => Number(passages[at].lang !== lang)
     const order = Array.from(scores.keys()).sort((a, c) => other(a) - other(c) || round(scores[c]) - round(scores[a]) || a - c)
@@ -80,8 +90,7 @@ export class Search {
     let left = hits.flatMap((at, rank) =>
       this.texts(known, at).map(text => ({ at, rank, text, own: shared(text), around: shared(this.index.passages[at].head) })))
     const covered = new Set()
-    const gain = ({ own, around }) => asked.reduce((sum, word) =>
-      covered.has(word) || !(own.has(word) || around.has(word)) ? sum : sum + this.weight(word) * (own.has(word) ? 1 : 0.5), 0) / whole
+    const gain = one => this.gain(asked, covered, one) / whole
     const chosen = []
     while (left.length && chosen.length < MOST) {
       const gains = left.map(one => round(gain(one) - 0.1 * one.rank))
@@ -92,6 +101,12 @@ export class Search {
       left = left.filter(one => one.at !== best.at)
     }
     return chosen
+  }
+
+  // What a piece says of the question counts in full, what only its headings say by half.
+  gain(asked, covered, { own, around }) {
+    return asked.reduce((sum, word) =>
+      covered.has(word) || !(own.has(word) || around.has(word)) ? sum : sum + this.weight(word) * (own.has(word) ? 1 : 0.5), 0)
   }
 
   // A row gives its name and the cells whose columns are asked for, else all of it.

@@ -1,8 +1,8 @@
 // The rung in this browser: files with progress, then a form around what the demo's module offers.
 //   open(host) → { input: {label, rows}, run: label, actions, settings, answer(text, {action, signal, show}), close() }
-//   host: {lang, files, signal, threads, tell(text), progress(done, total)}
+//   host: {lang, files, signal, threads, tell(text), progress(done, total), size(names): text, expect(names)}
 // An answer is {label, score, text, note, sources: [{document, place, quote}], facts: [[name, value]]}.
-import { Failure, make } from "./demo.js"
+import { Failure, make, megabytes } from "./demo.js"
 import { Files } from "./demo-files.js"
 
 export async function open(demo, signal) {
@@ -20,9 +20,11 @@ export async function open(demo, signal) {
   for (const name of names) await files.blob(name) // kept by the browser: the module reads them again at no cost
   demo.tell(words.starting)
   const quiet = new Files(files.entries, words, signal, bytes => demo.onmore?.(bytes))
+  const bytes = names => names.reduce((sum, name) => sum + files.entries[name].bytes, 0)
   const { open: start } = await import(new URL(browser.module, document.baseURI))
   const session = await start({
     lang: data.lang, files: quiet, signal, tell: text => demo.tell(text), progress: estimate(demo),
+    size: names => megabytes(bytes(names)), expect: names => { demo.expected = bytes(names) }, // what comes on request
     threads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1,
   })
   if (!signal.aborted) form(demo, session, signal, browser)
@@ -68,7 +70,8 @@ function form(demo, session, signal, browser) {
     output.replaceChildren(make("p", { className: "vf-demo-note", textContent: words.working }))
     const show = answer => output.replaceChildren(...rendered(answer, demo))
     let come = 0
-    demo.onmore = bytes => demo.progress((come += bytes), come > browser.later_bytes ? come : browser.later_bytes)
+    demo.expected = 0
+    demo.onmore = bytes => demo.expected && demo.progress((come += bytes), Math.max(come, demo.expected))
     try {
       show(await session.answer(input.value, { action, signal: work.signal, show }))
     } catch (error) {
