@@ -128,7 +128,11 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
 
 
 def come_near(page: Any) -> None:
-    """Lay out what is far below the fold, as if a reader had come there; scripts see it two frames later."""
+    """Lay out what is far below the fold, as if a reader had come there; scripts see it two frames later.
+
+    In front, because a tab behind others gets a frame a second.
+    """
+    page.bring_to_front()
     page.add_style_tag(content=AS_IF_NEAR)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
