@@ -122,9 +122,14 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     """What axe-core finds wrong on an open page: rule, element, reason."""
     from axe_playwright_python.sync_playwright import Axe
 
-    come_near(page)
     found = Axe().run(page, options=options).response["violations"]
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def first_part_only(route: Any) -> None:
+    """A host that loses a file half-way: the first range comes, every later one is gone."""
+    gone = not route.request.headers["range"].startswith("bytes=0-")
+    route.fulfill(status=404, body="gone") if gone else route.continue_()
 
 
 def come_near(page: Any) -> None:

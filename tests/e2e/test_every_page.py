@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from looking import AXE, AXE_WITHOUT_CONTRAST, MEASURE, Visit, faults_by_axe
+from looking import AXE, AXE_WITHOUT_CONTRAST, MEASURE, Visit, come_near, faults_by_axe
 from reading import BuiltSite
 
 Visits = Callable[[str], list[Visit]]
@@ -106,6 +106,7 @@ def test_axe_finds_nothing_on_each_kind_of_page_at_a_desk(
     page = new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     for url in kinds.values():
         page.goto(address + url, wait_until="networkidle")
+        come_near(page)
         found[url] = faults_by_axe(page, AXE)
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
 

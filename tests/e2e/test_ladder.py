@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from looking import STRICT
+from looking import STRICT, first_part_only
 from repository import REPOSITORY
 
 from projects.sentiment.inference import load_classifier
@@ -196,11 +196,7 @@ def test_the_second_visit_fetches_no_weights_again(first, again, strict):
 
 
 def test_weights_that_404_half_way_are_told_and_the_download_goes_on_where_it_stopped(page):
-    def half(route: Any) -> None:
-        first = int(re.match(r"bytes=(\d+)", route.request.headers["range"])[1])
-        route.fulfill(status=404, body="gone") if first else route.continue_()
-
-    page.route(WEIGHTS, half)
+    page.route(WEIGHTS, first_part_only)
     page.locator(".vf-demo-browser").click()
     status = page.locator(".vf-demo-status")
     status.get_by_text("HTTP 404").wait_for()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from looking import STRICT
+from looking import STRICT, first_part_only
 from repository import REPOSITORY, make_rungs
 
 from projects.rag.browser_index import INDEX, Found, Search
@@ -143,12 +143,7 @@ def test_what_words_miss_is_found_by_meaning_on_request_and_kept(page, search, n
 def test_an_encoder_that_404s_half_way_is_told_and_words_still_find(page, short):
     page.locator(".vf-demo-browser").click()
     page.locator(".vf-demo-form").wait_for()
-
-    def half(route: Any) -> None:
-        gone = not route.request.headers["range"].startswith("bytes=0-")
-        route.fulfill(status=404, body="gone") if gone else route.continue_()
-
-    page.route("**/dense/e5.onnx*", half)
+    page.route("**/dense/e5.onnx*", first_part_only)
     page.locator(".vf-demo-form textarea").fill(short)
     page.get_by_role("button", name="Search by meaning").click()
     page.get_by_role("alert").get_by_text("HTTP 404").wait_for()
@@ -229,12 +224,7 @@ def test_the_model_comes_on_request_only_and_says_nothing_that_the_sources_do_no
 def test_a_model_that_404s_half_way_is_told_and_the_documents_can_still_be_searched(page, short):
     page.locator(".vf-demo-browser").click()
     page.locator(".vf-demo-form").wait_for()
-
-    def half(route: Any) -> None:
-        gone = not route.request.headers["range"].startswith("bytes=0-")
-        route.fulfill(status=404, body="gone") if gone else route.continue_()
-
-    page.route("**/*-00001-of-*.gguf*", half)
+    page.route("**/*-00001-of-*.gguf*", first_part_only)
     page.locator(".vf-demo-form textarea").fill(short)
     page.get_by_role("button", name="Let the model answer").click()
     page.get_by_role("alert").get_by_text("HTTP 404").wait_for()
