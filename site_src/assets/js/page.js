@@ -20,12 +20,15 @@
 
   // ---- what scrolls sideways can be scrolled by keyboard
   const fit = new ResizeObserver(entries => {
-    for (const { target: box } of entries) {
+    for (const { target } of entries) {
+      const box = target.closest(".vf-table, .vf-wide") ?? target
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
       else box.removeAttribute("tabindex")
     }
   })
-  const watch = within => within.querySelectorAll?.(".vf-table, .vf-wide, pre, pre > code").forEach(box => fit.observe(box))
+  // Tables too: a box that waits far below the fold may keep its size when its table comes.
+  const boxes = ".vf-table, .vf-table table, .vf-wide, .vf-wide table, pre, pre > code"
+  const watch = within => within.querySelectorAll?.(boxes).forEach(box => fit.observe(box))
   if (content) {
     content.querySelectorAll("table:not([class])").forEach(table => {
       if (table.closest(".vf-table")) return
@@ -35,6 +38,7 @@
       box.append(table)
     })
     watch(content)
+    document.fonts.addEventListener("loadingdone", () => watch(content)) // letters of another width
     new MutationObserver(changes => changes.forEach(({ addedNodes }) => addedNodes.forEach(watch)))
       .observe(content, { childList: true, subtree: true })
   }
