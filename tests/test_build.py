@@ -339,7 +339,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
             stderr=stream,
         )
     try:
-        wait_for(lambda: "ready:" in log.read_text(encoding="utf-8") or process.poll() is not None, 60)
+        wait_for(lambda: "ready:" in log.read_text(encoding="utf-8") or process.poll() is not None, 180)
         assert process.poll() is None, log.read_text(encoding="utf-8")
         yield root, f"http://127.0.0.1:{port}/"
     finally:
