@@ -16,6 +16,13 @@ TABS = 6
 
 # What is far below the fold is not laid out before a reader comes near; here all of it is looked at.
 AS_IF_NEAR = "* { content-visibility: visible !important }"
+SETTLED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  await document.fonts.ready  // what comes near may ask for a font
+  await frame()
+  await frame()
+}"""
 
 # What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes as
 # long for it as for everything else together, so it does that on one page of each kind only.
@@ -133,13 +140,13 @@ def first_part_only(route: Any) -> None:
 
 
 def come_near(page: Any) -> None:
-    """Lay out what is far below the fold, as if a reader had come there; scripts see it two frames later.
+    """Lay out what is far below the fold, as if a reader had come there, and let scripts see it.
 
     In front, because a tab behind others gets a frame a second.
     """
     page.bring_to_front()
     page.add_style_tag(content=AS_IF_NEAR)
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(SETTLED)
 
 
 def visit_pages(
