@@ -28,7 +28,10 @@
   })
   // Tables too: a box that waits far below the fold may keep its size when its table comes.
   const boxes = ".vf-table, .vf-table table, .vf-wide, .vf-wide table, pre, pre > code"
-  const watch = within => within.querySelectorAll?.(boxes).forEach(box => fit.observe(box))
+  const watch = within => within.querySelectorAll?.(boxes).forEach(box => {
+    fit.unobserve(box) // one that is watched already would not be measured again
+    fit.observe(box)
+  })
   if (content) {
     content.querySelectorAll("table:not([class])").forEach(table => {
       if (table.closest(".vf-table")) return
