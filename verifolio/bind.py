@@ -190,6 +190,7 @@ def _converted(quantity: Quantity, unit: str, expression: str) -> Quantity:
         ("ratio", "points"): 100.0,
         ("seconds", "milliseconds"): 1000.0,
         ("milliseconds", "seconds"): 0.001,
+        ("items_per_s", "count"): 1.0,  # "87 pages a second": the sentence says of what, and in what time
     }
     if quantity.unit and quantity.unit != unit and (quantity.unit, unit) not in factors:
         raise AuthorError(f"‘{expression.strip()}’ is in {quantity.unit} and cannot be shown in {unit}")
