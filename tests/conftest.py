@@ -53,6 +53,7 @@ LONGEST = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for the browser is marked so: `pytest -m "not browser"` leaves it out.
 
