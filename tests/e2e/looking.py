@@ -33,12 +33,10 @@ SETTLED = """async () => {
 # What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes longer
 # for colours (of texts, and of links among texts) and style sheets than for everything else together, so
 # it does that on one page of each kind only.
+COLOURS = ("color-contrast", "link-in-text-block")
 AXE = {"resultTypes": ["violations"]}
-AXE_WITHOUT_COLOURS = {
-    **AXE,
-    "rules": {name: {"enabled": False} for name in ("color-contrast", "link-in-text-block")},
-    "preload": False,
-}
+AXE_COLOURS = {**AXE, "runOnly": list(COLOURS)}
+AXE_WITHOUT_COLOURS = {**AXE, "rules": {name: {"enabled": False} for name in COLOURS}, "preload": False}
 
 # The contrast that WCAG asks for, from the colours that are really there: text over all the
 # translucent backgrounds below it. SVG text has a fill instead of a colour.

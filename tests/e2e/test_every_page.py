@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from looking import AXE, AXE_WITHOUT_COLOURS, DEVICES, MEASURE, Look, Visit, come_near, faults_by_axe
+from looking import (
+    AXE,
+    AXE_COLOURS,
+    AXE_WITHOUT_COLOURS,
+    DEVICES,
+    MEASURE,
+    Look,
+    Visit,
+    come_near,
+    faults_by_axe,
+)
 from reading import BuiltSite
 
 Visits = Callable[[int], list[Visit]]
@@ -110,23 +120,38 @@ def test_axe_finds_nothing_on_any_page(visits: Visits, half: int) -> None:
     assert {visit.url: visit.axe for visit in visits(half) if visit.axe} == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_each_kind_of_page_at_a_desk(
-    new_page: Callable[..., Any], site: BuiltSite, address: str, scheme: str
+    new_page: Callable[..., Any], site: BuiltSite, address: str
 ) -> None:
-    """One page of each kind, contrast included; each kind is one folder, all projects' receipts are one."""
+    """One page of each kind, colours included; each kind is one folder, all projects' receipts are one."""
     kinds: dict[str, str] = {}
     for one in site.pages:
         parts = one.url.split("/")
         folder = "receipts" if "receipts" in parts else "/".join(parts[:-2])
         kinds[f"{one.lang} {folder} {len(parts)}"] = one.url
     found = {}
-    page = new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page = new_page(viewport={"width": 1280, "height": 800})
     for url in kinds.values():
+        page.emulate_media(color_scheme="light")
         page.goto(address + url, wait_until="networkidle")
         come_near(page)
-        found[url] = faults_by_axe(page, AXE)
+        found[url, "light"] = faults_by_axe(page, AXE)
+        page.emulate_media(color_scheme="dark")
+        come_near(page)
+        found[url, "dark"] = faults_by_axe(page, AXE_COLOURS)
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize(
+    ("style", "rule"),
+    [("color: #777", "color-contrast"), ("color: #333; text-decoration: none", "link-in-text-block")],
+)
+def test_axe_would_find_a_colour(new_page: Callable[..., Any], style: str, rule: str) -> None:
+    page = new_page()
+    page.set_content(
+        f'<html lang=en><title>x</title><main><h1>x</h1><p>Some words, <a href=x style="{style}">a link</a>, more.'
+    )
+    assert [fault.partition(":")[0] for fault in faults_by_axe(page, AXE_COLOURS)] == [rule]
 
 
 def test_axe_would_find_a_fault(new_page: Callable[..., Any]) -> None:
