@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -23,6 +24,8 @@ if sys.dont_write_bytecode:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.pycache_prefix = str(REPOSITORY / "build" / "cache" / "bytecode")
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+# The workers share the cores: more threads would wait for each other, and turn in circles while they do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,39 +37,60 @@ CHROMIUM_FLAGS = [
 ]
 
 
+# What stays together on one worker: the tests of a file, but for these (the first that fits a test's id).
+GROUPS = {
+    r"/test_every_page\.py::.*\[([01])\]$": r"every page, \1",
+    r"/test_ladder(_llm)?\.py::": "ladder",
+    # These projects rest on no result of another one.
+    r"/test_smoke\.py::.*\[(foundations|open_source|rag)\]$": "smoke, others",
+    r"/test_smoke\.py::": "smoke, classifier",
+}
 # What takes minutes goes first: at the end, no core waits for the other. The first two begin together,
 # one of them by building the site that the other e2e tests find ready.
 LONGEST = [
-    "every page, phone",
+    "every page, 0",
     "smoke, classifier",
+    "every page, 1",
     "smoke, others",
-    "every page, desk",
     "test_build.py",
     "test_every_page.py",
     "test_publish_local.py",
     "test_search.py",
     "ladder",
     "test_new.py",
-    "serve",
+    "test_serve.py",
     "test_kill.py",
     "test_zensical.py",
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for the browser is marked so: `pytest -m "not browser"` leaves it out.
+def group_of(nodeid: str) -> str:
+    """The group of a test; without one of its own, its file."""
+    for pattern, group in GROUPS.items():
+        if found := re.search(pattern, nodeid):
+            return found.expand(group)
+    return nodeid.partition("::")[0].rpartition("/")[2]
 
-    The tests of a file, or of the group that they name, stay together on one of pytest-xdist's workers
-    (`--dist loadgroup --no-loadscope-reorder`).
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest groups first; whatever asks for the browser is marked: `-m "not browser"` leaves it out."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
     rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.get_closest_marker("xdist_group").args[0], len(rank)))
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each group to one worker, in the order above (pytest-xdist 3.8's own groups do nothing under pytest 9.2)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)
 
 
 # -- a portfolio to work in ------------------------------------------------------------------------

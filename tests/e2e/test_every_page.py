@@ -28,10 +28,7 @@ from reading import BuiltSite
 
 Visits = Callable[[int], list[Visit]]
 
-# Each half of the visits takes a minute or more: each on a worker of its own.
-HALVES = pytest.mark.parametrize(
-    "half", [pytest.param(half, marks=pytest.mark.xdist_group(f"every page, {half}")) for half in (0, 1)]
-)
+HALVES = pytest.mark.parametrize("half", [0, 1])  # of the pages, each on a worker of its own: see GROUPS
 
 
 def looks(visits: list[Visit]) -> list[tuple[str, Look]]:

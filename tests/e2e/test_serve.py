@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import pytest
 from repository import bring_rungs, copy_repository
 
-pytestmark = pytest.mark.xdist_group("serve")  # one worker, so that one preview serves all
 SECONDS = 1000
 
 
