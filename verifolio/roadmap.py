@@ -122,7 +122,7 @@ class Roadmap:
     def _experiments_of(self, post: Post) -> set[str]:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
         states = self._page.evidence.states
-        named = _named_in(text) & states.keys()
+        named = set(_named_in(text) & states.keys())
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
         return named | (recorded & states.keys())
