@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import GROUPS, LONGEST, group_of
+from groups import GROUPS, LONGEST, group_of
 
 HERE = Path(__file__).parent
 NOTE = """

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from looking import Visit, read_visit, visit_pages
+from looking import Visit, by_axe, read_visit, visit_pages
 from reading import BuiltSite
 from repository import bring_rungs, copy_repository, verifolio
 
@@ -154,7 +154,7 @@ def visits(
         notes = shared / f"visits-{half}.json"
         with only_builder(shared / f"half-{half}"):
             if not notes.exists():
-                urls = [page.url for page in site.pages][half::2]
+                urls = {page.url: page in by_axe(site) for page in site.pages[half::2]}
                 seen = visit_pages(browser, publish({"Content-Security-Policy": CSP}), urls)
                 notes.write_text(json.dumps(seen), encoding="utf-8")
         return [read_visit(one) for one in json.loads(notes.read_text(encoding="utf-8"))]

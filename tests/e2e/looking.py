@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from reading import BuiltSite, SitePage
+
 # What a page with a browser rung needs at most: its own files, WebAssembly, and workers made of blobs.
 STRICT = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
@@ -146,7 +148,7 @@ class Visit:
     failed: list[str]  # what did not load
     cookies: list[str]
     looks: dict[str, Look]  # by device
-    axe: list[str]  # rules that are broken, and where; on the device on which it was loaded
+    axe: list[str] | None  # rules that are broken, and where; on the device on which it was loaded
 
 
 def read_visit(noted: dict[str, Any]) -> Visit:
@@ -169,6 +171,16 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
+def by_axe(site: BuiltSite) -> list[SitePage]:
+    """The pages that axe looks at: of two that say the same, one in the one language, the next in the other."""
+    known = {page.url: page for page in site.pages}
+    chosen = [page for page in site.pages if page.lang == "zh" and f"en/{page.url}" not in known]
+    for number, page in enumerate(page for page in site.pages if page.lang == "en"):
+        other = known.get(page.url.removeprefix("en/"))
+        chosen.append(other if other and number % 2 else page)
+    return chosen
+
+
 def first_part_only(route: Any) -> None:
     """A host that loses a file half-way: the first range comes, every later one is gone."""
     gone = not route.request.headers["range"].startswith("bytes=0-")
@@ -185,8 +197,8 @@ def come_near(page: Any) -> None:
     page.evaluate(SETTLED)
 
 
-def visit_pages(browser: Any, address: str, urls: list[str]) -> list[dict[str, Any]]:
-    """Open every page at `address` on one device, look at it, turn it into the other and look again.
+def visit_pages(browser: Any, address: str, urls: dict[str, bool]) -> list[dict[str, Any]]:
+    """Open every page at `address` on one device, look at it, also by axe if told so, turn it and look again.
 
     While some are looked at, the next ones load. The tabs are used again and again: a tab of its own would
     cost each page as much as all that is looked at. A tab stays what it was turned into, so that pages are
@@ -197,14 +209,14 @@ def visit_pages(browser: Any, address: str, urls: list[str]) -> list[dict[str, A
     tabs = [_Tab(context.new_page(), device) for device in DEVICES for _ in range(TABS)]
     for at in range(0, len(urls) + TABS, TABS):
         loaded, loading = loading, []
-        for tab, url in zip(tabs, urls[at : at + TABS], strict=False):
+        for tab, url in zip(tabs, list(urls)[at : at + TABS], strict=False):
             loading.append((tab, url, *_listen(tab.page)))
             tab.page.goto(address + url, wait_until="commit")
         for tab, url, notes, hush in loaded:
             tab.page.wait_for_load_state("networkidle")
             first, asked = tab.device, notes["requests"]
             looks = {first: _look(tab.page)}
-            wrong = faults_by_axe(tab.page, AXE_WITHOUT_COLOURS)
+            wrong = faults_by_axe(tab.page, AXE_WITHOUT_COLOURS) if urls[url] else None
             weighed = list(asked)
             tab.turn()
             looks[tab.device] = _look(tab.page)

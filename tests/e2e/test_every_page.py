@@ -21,6 +21,7 @@ from looking import (
     MEASURE,
     Look,
     Visit,
+    by_axe,
     come_near,
     faults_by_axe,
 )
@@ -113,8 +114,20 @@ def test_all_that_is_operated_has_a_name(visits: Visits, half: int) -> None:
 
 
 @HALVES
-def test_axe_finds_nothing_on_any_page(visits: Visits, half: int) -> None:
-    assert {visit.url: visit.axe for visit in visits(half) if visit.axe} == {}
+def test_axe_finds_nothing_on_any_page(visits: Visits, site: BuiltSite, half: int) -> None:
+    """In one language or the other: both have the same parts."""
+    seen = {visit.url: visit.axe for visit in visits(half) if visit.axe is not None}
+    assert {url: wrong for url, wrong in seen.items() if wrong} == {}
+    assert {page.url for page in by_axe(site)} & {page.url for page in site.pages[half::2]} == seen.keys()
+
+
+def test_axe_looks_at_every_page_in_a_language(site: BuiltSite) -> None:
+    chosen = by_axe(site)
+    assert {page.url.removeprefix("en/") for page in chosen} == {
+        page.url.removeprefix("en/") for page in site.pages
+    }
+    langs = [page.lang for page in chosen]
+    assert min(langs.count(lang) for lang in ("zh", "en")) > len(chosen) / 3
 
 
 def test_axe_finds_nothing_on_each_kind_of_page_at_a_desk(
