@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import re
 from typing import Any
 
 from verifolio.bind import Block, bind_inline, check_claim
@@ -15,6 +16,11 @@ from verifolio.quote import quote_code
 from verifolio.results import Cell, Chart, Column, Result
 from verifolio.units import format_value
 from verifolio.words import say
+
+_SHORT = re.compile(
+    r"(?<!\S)[\w.]{1,8}-[\w.]{1,6}(?!\S)"
+)  # distinct-1, UTF-8: one word at the head of a column
+_URL = re.compile(r"https?://\S+")
 
 
 def table_block(page: Page, block: Block) -> str:
@@ -29,7 +35,11 @@ def table_block(page: Page, block: Block) -> str:
     columns = _chosen(block, "columns", {column.key: column for column in table.columns})
     first = table.columns[0].key
     rows = _chosen(block, "rows", {_name(row[first]): row for row in table.rows})
-    lines = ["| " + " | ".join(cell_text(column.label, column, page.lang) for column in columns) + " |"]
+    heads = (
+        _SHORT.sub(r'<span class="vf-whole">\g<0></span>', cell_text(one.label, one, page.lang))
+        for one in columns
+    )
+    lines = ["| " + " | ".join(heads) + " |"]
     lines.append("|" + "|".join(" ---: " if column.unit else " --- " for column in columns) + "|")
     for row in rows:
         lines.append(
@@ -160,7 +170,10 @@ def cell_text(cell: Cell, column: Column, lang: str) -> str:
     if isinstance(cell, dict):
         cell = cell[lang]
     if isinstance(cell, str) or not column.unit:
-        return html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
+        text = html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
+        return _URL.sub(
+            lambda url: re.sub(r"(?<=[^:/]/)(?=[^/])", "<wbr>", url[0]), text
+        )  # may break at a slash
     return format_value(cell, column.unit, lang)
 
 
