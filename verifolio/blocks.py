@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from typing import Any
@@ -12,7 +13,7 @@ from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Ref, find_table
 from verifolio.page import Page
 from verifolio.quote import quote_code
-from verifolio.results import Cell, Column, Result
+from verifolio.results import Cell, Chart, Column, Result
 from verifolio.units import format_value
 from verifolio.words import say
 
@@ -99,7 +100,12 @@ def chart_block(page: Page, block: Block) -> str:
 
 def data_table(page: Page, result: Result, key: str) -> str:
     """A chart's data as an HTML table."""
-    titles, rows, cut = chart_data(result.charts[key], page.lang)
+    return _data_table(result.charts[key], page.lang)
+
+
+@functools.lru_cache(maxsize=512)  # as with the drawing
+def _data_table(chart: Chart, lang: str) -> str:
+    titles, rows, cut = chart_data(chart, lang)
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     body = "".join("<tr>" + "".join(f"<td>{_datum(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     more = f'<tr><td colspan="{len(titles)}">…</td></tr>' if cut else ""

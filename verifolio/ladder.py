@@ -92,7 +92,10 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
 
 def rung_of(page: Page, slug: str, demo: Demo) -> Rung | None:
     """The demo's browser rung as this machine has it; none when it declares none."""
-    return browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+    known: dict[str, Rung | None] = page.evidence.rungs
+    if slug not in known:
+        known[slug] = browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+    return known[slug]
 
 
 def rung_names(page: Page, slug: str, demo: Demo) -> list[str]:

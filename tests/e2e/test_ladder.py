@@ -27,7 +27,6 @@ OPEN = """async () => {
   return [files, demo]
 }"""
 DEMOS = [slug for slug, demo in read_demos(REPOSITORY).items() if demo.browser]
-pytestmark = pytest.mark.xdist_group("ladder")
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ LOAD = """async () => {
   const { Llama, render } = await import(new URL("../../../demos/quantized/browser/llama.js", document.baseURI))
   return [await Llama.load(files), render]
 }"""
-pytestmark = pytest.mark.xdist_group("ladder")
 
 
 @pytest.fixture(scope="module")
