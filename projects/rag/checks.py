@@ -71,7 +71,7 @@ def check_sentence(sentence: str, question: str, pieces: Sequence[Piece]) -> Ver
 
 def _labelled(sentence: str, number: str, question: str, pieces: Sequence[Piece]) -> bool:
     """Whether a number says the same here as in its source: of the right cell, or of the clause most like its own."""
-    parts = [part for piece in pieces for part in _parts(piece)]
+    parts = [part for piece in pieces for part in _parts(piece) if numbers(part)]
     holding = [part for part in parts if number in numbers(part)]
     if not holding:
         return True  # it stands in a name or a heading
@@ -79,7 +79,7 @@ def _labelled(sentence: str, number: str, question: str, pieces: Sequence[Piece]
     for clause in _CLAUSE.split(sentence):
         if number not in numbers(clause):
             continue
-        own = set(words(clause)) - {number}
+        own = {word for word in words(clause) if not word.isdigit()}
         most = max(len(own & set(words(part))) for part in parts)
         if not any(len(own & set(words(part))) == most and _label_kept(part, own, asked) for part in holding):
             return False
