@@ -96,10 +96,7 @@ class Judge:
     def __init__(self, path: Path, *, context: int = 2048, threads: int = 0) -> None:
         if not path.is_file():
             raise ModelFileError(f"{path} is missing: make it with `verifolio derive small_llm.export`")
-        try:
-            self._model = NativeModel(path, context=context, threads=threads or min(2, os.cpu_count() or 1))
-        except (ValueError, MemoryError) as error:
-            raise ModelFileError(str(error)) from None
+        self._model = NativeModel(path, context=context, threads=threads or min(2, os.cpu_count() or 1))
         self._negative, self._positive = (self._model.tokenise(word)[0] for word in VERDICTS)
 
     def __enter__(self) -> Judge:
