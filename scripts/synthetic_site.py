@@ -50,7 +50,11 @@ def write_portfolio(root: Path, posts: int) -> None:
         text = (root / name).read_text(encoding="utf-8")
         text = re.sub(r"^.*verifolio/mkdocs_hook\.py.*\n", "", text, flags=re.MULTILINE)
         (root / name).write_text(text, encoding="utf-8")
-    keys = bound_keys()
+    write_posts(root, posts, bound_keys())
+
+
+def write_posts(root: Path, posts: int, keys: list[str]) -> None:
+    """Write this many posts, which bind these keys in turn, into a portfolio."""
     for number in range(posts):
         folder = root / "blog" / f"post-{number:03d}"
         folder.mkdir(parents=True, exist_ok=True)

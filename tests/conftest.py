@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from groups import LONGEST, group_of
 from workbench import Workbench, find_chromium
 
 HERE = Path(__file__).parent
@@ -23,6 +24,8 @@ if sys.dont_write_bytecode:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.pycache_prefix = str(REPOSITORY / "build" / "cache" / "bytecode")
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+# The workers share the cores: more threads would wait for each other, and turn in circles while they do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,38 +37,25 @@ CHROMIUM_FLAGS = [
 ]
 
 
-# What takes minutes goes first: at the end, no core waits for the other. The first two begin together,
-# one of them by building the site that the other e2e tests find ready.
-LONGEST = [
-    "every page, phone",
-    "smoke, classifier",
-    "smoke, others",
-    "every page, desk",
-    "test_build.py",
-    "test_every_page.py",
-    "test_publish_local.py",
-    "test_search.py",
-    "ladder",
-    "test_new.py",
-    "serve",
-    "test_kill.py",
-    "test_zensical.py",
-]
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for the browser is marked so: `pytest -m "not browser"` leaves it out.
-
-    The tests of a file, or of the group that they name, stay together on one of pytest-xdist's workers
-    (`--dist loadgroup --no-loadscope-reorder`).
-    """
+    """The longest groups first; whatever asks for the browser is marked: `-m "not browser"` leaves it out."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
     rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.get_closest_marker("xdist_group").args[0], len(rank)))
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each group to one worker, in the order above (pytest-xdist 3.8's own groups do nothing under pytest 9.2)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)
 
 
 # -- a portfolio to work in ------------------------------------------------------------------------

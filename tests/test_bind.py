@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from verifolio.bind import bind_inline, bind_text
+from verifolio.bind import _converted, bind_inline, bind_text
+from verifolio.blocks import cell_text
+from verifolio.errors import AuthorError
 from verifolio.evidence import Evidence, gather_evidence
+from verifolio.expressions import Quantity
 from verifolio.listings import Shelf
 from verifolio.page import Page
+from verifolio.results import Column
 from verifolio.site import read_site
 
 CASES = Path(__file__).parent / "cases"
@@ -43,6 +47,20 @@ def test_no_space_follows_the_full_width_bracket_of_an_interval(evidence):
         assert " 正确" not in bound
         assert bound.endswith("正确")
     assert bind_inline("{{ toy.measure.accuracy }} 正确", page_for(evidence, "zh"), 1).endswith(" 正确")
+
+
+def test_a_rate_may_be_told_as_a_count_and_other_units_may_not():
+    rate = Quantity(87.4, "items_per_s", ())
+    assert _converted(rate, "count", "toy.rate") == Quantity(87.4, "count", ())
+    with pytest.raises(AuthorError, match="cannot be shown in bytes"):
+        _converted(rate, "bytes", "toy.rate")
+
+
+def test_an_address_in_a_cell_may_break_behind_its_slashes():
+    words = Column("place", {"zh": "地址", "en": "place"})
+    assert cell_text("see https://a.example/b/c/ now", words, "en") == (
+        "see https://a.example/<wbr>b/<wbr>c/ now"
+    )
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=[f"{one.parent.name}-{one.suffixes[0][1:]}" for one in INPUTS])

@@ -16,8 +16,6 @@ from verifolio.results import read_result
 
 ROOT = Path(__file__).parents[1]
 SLUGS = sorted(path.parent.name for path in ROOT.glob("projects/*/experiments.yml"))
-# These rest on no result of another project, so they may run beside the ones that use the classifier.
-ALONE = {"foundations", "open_source", "rag"}
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 
 
@@ -71,18 +69,11 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portfolio]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
         patch.setenv("PYTHONPATH", str(ROOT))  # for the notebook's kernel
+        patch.setattr("torch.set_num_threads", lambda _: None)  # the workers share the cores
         yield read_portfolio(root)
 
 
-@pytest.mark.parametrize(
-    "slug",
-    [
-        pytest.param(
-            slug, marks=pytest.mark.xdist_group(f"smoke, {'others' if slug in ALONE else 'classifier'}")
-        )
-        for slug in SLUGS
-    ],
-)
+@pytest.mark.parametrize("slug", SLUGS)
 def test_every_experiment_runs(slug: str, copied: Portfolio) -> None:
     """In one process, so that torch is imported once; nothing outside the temporary folder is written."""
     for experiment in _in_order_of_need(copied, slug):

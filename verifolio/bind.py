@@ -15,7 +15,7 @@ from verifolio.expressions import Quantity
 from verifolio.files import parse_yaml
 from verifolio.indented import end_of_indented_code
 from verifolio.page import Page, card_id, fault_block, fault_inline
-from verifolio.units import UNITS, format_interval, format_value
+from verifolio.units import NARROW, UNITS, format_interval, format_value
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
@@ -138,7 +138,7 @@ def _bind_tag(tag: str, page: Page, line: int, opened: list[int], *, plain: bool
         opened.pop()
         return "" if plain else "</span>"
     if tag.startswith("literal "):
-        literal = tag.removeprefix("literal ").strip()
+        literal = re.sub(r"(?<=\d) (?=%)", NARROW, tag.removeprefix("literal ").strip())
         return literal if plain else f'<span class="vf-literal">{literal}</span>'
     return _bind_number(tag, page, line, plain=plain)
 
@@ -190,6 +190,7 @@ def _converted(quantity: Quantity, unit: str, expression: str) -> Quantity:
         ("ratio", "points"): 100.0,
         ("seconds", "milliseconds"): 1000.0,
         ("milliseconds", "seconds"): 0.001,
+        ("items_per_s", "count"): 1.0,  # "87 pages a second": the sentence says of what, and in what time
     }
     if quantity.unit and quantity.unit != unit and (quantity.unit, unit) not in factors:
         raise AuthorError(f"‘{expression.strip()}’ is in {quantity.unit} and cannot be shown in {unit}")

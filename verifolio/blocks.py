@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import re
 from typing import Any
 
 from verifolio.bind import Block, bind_inline, check_claim
@@ -11,9 +13,14 @@ from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Ref, find_table
 from verifolio.page import Page
 from verifolio.quote import quote_code
-from verifolio.results import Cell, Column, Result
+from verifolio.results import Cell, Chart, Column, Result
 from verifolio.units import format_value
 from verifolio.words import say
+
+_SHORT = re.compile(
+    r"(?<!\S)[\w.]{1,8}-[\w.]{1,6}(?!\S)"
+)  # distinct-1, UTF-8: one word at the head of a column
+_URL = re.compile(r"https?://\S+")
 
 
 def table_block(page: Page, block: Block) -> str:
@@ -28,7 +35,11 @@ def table_block(page: Page, block: Block) -> str:
     columns = _chosen(block, "columns", {column.key: column for column in table.columns})
     first = table.columns[0].key
     rows = _chosen(block, "rows", {_name(row[first]): row for row in table.rows})
-    lines = ["| " + " | ".join(cell_text(column.label, column, page.lang) for column in columns) + " |"]
+    heads = (
+        _SHORT.sub(r'<span class="vf-whole">\g<0></span>', cell_text(one.label, one, page.lang))
+        for one in columns
+    )
+    lines = ["| " + " | ".join(heads) + " |"]
     lines.append("|" + "|".join(" ---: " if column.unit else " --- " for column in columns) + "|")
     for row in rows:
         lines.append(
@@ -89,7 +100,12 @@ def chart_block(page: Page, block: Block) -> str:
 
 def data_table(page: Page, result: Result, key: str) -> str:
     """A chart's data as an HTML table."""
-    titles, rows, cut = chart_data(result.charts[key], page.lang)
+    return _data_table(result.charts[key], page.lang)
+
+
+@functools.lru_cache(maxsize=512)  # as with the drawing
+def _data_table(chart: Chart, lang: str) -> str:
+    titles, rows, cut = chart_data(chart, lang)
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     body = "".join("<tr>" + "".join(f"<td>{_datum(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     more = f'<tr><td colspan="{len(titles)}">…</td></tr>' if cut else ""
@@ -154,7 +170,10 @@ def cell_text(cell: Cell, column: Column, lang: str) -> str:
     if isinstance(cell, dict):
         cell = cell[lang]
     if isinstance(cell, str) or not column.unit:
-        return html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
+        text = html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
+        return _URL.sub(
+            lambda url: re.sub(r"(?<=[^:/]/)(?=[^/])", "<wbr>", url[0]), text
+        )  # may break at a slash
     return format_value(cell, column.unit, lang)
 
 

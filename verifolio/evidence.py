@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.expressions import Quantity, Ref, evaluate
@@ -19,9 +20,10 @@ class Evidence:
     portfolio: Portfolio
     states: dict[str, Freshness]
     used: list[Ref] = field(default_factory=list)
+    rungs: dict[str, Any] = field(default_factory=dict)  # what was found out once for all pages
 
     def for_page(self) -> Evidence:
-        return Evidence(self.portfolio, self.states)
+        return Evidence(self.portfolio, self.states, rungs=self.rungs)
 
     def result(self, name: str) -> Result:
         """The result of an experiment, or an AuthorError that says why there is none."""

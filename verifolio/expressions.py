@@ -105,7 +105,7 @@ class _Evaluator:
         if work is None:
             raise AuthorError(f"‘{ast.unparse(node)}’: only + - * / are known")
         if isinstance(node.op, ast.Add | ast.Sub):
-            unit = _same_unit(left, right, ast.unparse(node))
+            unit = _same_unit(left, right, node)
         elif isinstance(node.op, ast.Div):
             unit = "" if left.unit == right.unit else left.unit if not right.unit else ""
         else:
@@ -121,7 +121,7 @@ class _Evaluator:
         for sign, left, right in zip(node.ops, values, values[1:], strict=False):
             if type(sign) not in _COMPARISON:
                 raise AuthorError(f"‘{ast.unparse(node)}’: only < <= > >= == != are known")
-            _same_unit(left, right, ast.unparse(node))
+            _same_unit(left, right, node)
             holds = holds and _COMPARISON[type(sign)](left.value, right.value)
         return Quantity(holds, "", tuple(ref for value in values for ref in value.refs))
 
@@ -136,9 +136,7 @@ class _Evaluator:
         if name not in _FUNCTIONS or node.keywords:
             raise AuthorError(f"no function ‘{name}’", hint=did_you_mean(name, list(_FUNCTIONS)))
         values = [self.visit(one) for one in node.args]
-        unit = functools.reduce(
-            lambda unit, one: _same_unit(Quantity(0, unit), one, ast.unparse(node)), values, ""
-        )
+        unit = functools.reduce(lambda unit, one: _same_unit(Quantity(0, unit), one, node), values, "")
         refs = tuple(ref for value in values for ref in value.refs)
         try:
             return Quantity(_FUNCTIONS[name](*(value.value for value in values)), unit, refs)
@@ -228,7 +226,7 @@ def _parts(node: ast.expr) -> list[str]:
     raise AuthorError(f"‘{ast.unparse(node)}’ is not a key", hint="keys are project.experiment.metric")
 
 
-def _same_unit(left: Quantity, right: Quantity, text: str) -> str:
+def _same_unit(left: Quantity, right: Quantity, node: ast.expr) -> str:
     if left.unit and right.unit and left.unit != right.unit:
-        raise AuthorError(f"‘{text}’ compares or adds {left.unit} and {right.unit}")
+        raise AuthorError(f"‘{ast.unparse(node)}’ compares or adds {left.unit} and {right.unit}")
     return left.unit or right.unit

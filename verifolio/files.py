@@ -57,7 +57,7 @@ def write_if_changed(path: Path, data: str | bytes) -> bool:
 
 def write_staged(path: Path, payload: bytes) -> None:
     """Write a generated file: renamed into place, without waiting for the disk."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # another process may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(payload)

@@ -92,7 +92,10 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
 
 def rung_of(page: Page, slug: str, demo: Demo) -> Rung | None:
     """The demo's browser rung as this machine has it; none when it declares none."""
-    return browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+    known: dict[str, Rung | None] = page.evidence.rungs
+    if slug not in known:
+        known[slug] = browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+    return known[slug]
 
 
 def rung_names(page: Page, slug: str, demo: Demo) -> list[str]:
@@ -118,6 +121,7 @@ def _render_fit(demo: Demo, lang: str) -> str:
 
 def _render_rungs(page: Page, slug: str, demo: Demo, rung: Rung | None, live: list[dict[str, Any]]) -> str:
     lang, note = page.lang, ""
+    gap = "" if lang == "zh" else " "  # a full stop of Chinese brings its own space
     rows = [_rung("recorded", say("recorded_here", lang), "", lang)]
     if rung and rung.missing:
         rows.append(_rung("browser", say(rung.missing, lang), "", lang))
@@ -127,9 +131,9 @@ def _render_rungs(page: Page, slug: str, demo: Demo, rung: Rung | None, live: li
         for group, served in zip(demo.browser.groups(), rung.later, strict=True):
             if group.what:
                 more = format_value(sum(one.bytes for one in served), "bytes", lang)
-                note += " " + say("browser_later", lang, more, html.escape(group.what[lang]))
+                note += gap + say("browser_later", lang, more, html.escape(group.what[lang]))
         if demo.browser.note:
-            note += " " + html.escape(demo.browser.note[lang])
+            note += f'<span class="vf-fine">{gap}{html.escape(demo.browser.note[lang])}</span>'
         button = f'<button type="button" class="vf-button vf-demo-browser">{say("browser_run", lang, size)}</button>'
         rows.append(_rung("browser", say("browser_note", lang, size) + note, button, lang))
     if live:

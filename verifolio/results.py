@@ -150,6 +150,12 @@ def _read(path: Path, shown: str, _mtime: int, _size: int) -> Result:
     again = "take it back from git (git checkout -- FILE) or make it again: verifolio run --force"
     data = path.read_bytes()
     try:
+        result = msgspec.json.decode(data, type=Result, strict=True)
+        if not check_result(result):
+            return result
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass  # the slower way below says what is wrong, and where
+    try:
         raw = json.loads(data, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         what = "empty file" if not data.strip() else f"broken JSON: {error.msg}"

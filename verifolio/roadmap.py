@@ -122,7 +122,7 @@ class Roadmap:
     def _experiments_of(self, post: Post) -> set[str]:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
         states = self._page.evidence.states
-        named = {name for name in states if f"{name}." in text and _names(name).search(text)}
+        named = set(_named_in(text) & states.keys())
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
         return named | (recorded & states.keys())
@@ -159,7 +159,7 @@ def _experiment_of(demo: Demo) -> str:
     return demo.recorded.table.rpartition(".")[0] if demo.recorded else ""
 
 
-@functools.cache
-def _names(experiment: str) -> re.Pattern[str]:
-    """Finds `project.experiment` before a key."""
-    return re.compile(rf"(?<![\w.]){re.escape(experiment)}\.\w")
+@functools.lru_cache(maxsize=256)  # several lists ask the same of every post
+def _named_in(text: str) -> frozenset[str]:
+    """Every `project.experiment` before a key, as far as its form tells."""
+    return frozenset(re.findall(r"(?<![\w.])(\w+\.\w+)\.\w", text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -59,6 +60,15 @@ def install_runtimes(root: Path) -> bool:
 
 def _versions(lock: Path) -> dict[str, str]:
     """Package → version, of a lock or of what npm noted that it installed."""
+    try:
+        stat = lock.stat()
+    except OSError:
+        return {}
+    return _read_versions(lock, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _read_versions(lock: Path, _mtime: int, _size: int) -> dict[str, str]:
     try:
         packages: dict[str, Any] = json.loads(lock.read_text("utf-8"))["packages"]
     except (OSError, ValueError, KeyError):

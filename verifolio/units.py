@@ -35,8 +35,8 @@ UNITS = {
 }
 
 _TIME = {
-    "zh": [(3600.0, "小时"), (60.0, "分钟"), (1.0, "秒")],
-    "en": [(3600.0, "h"), (60.0, "min"), (1.0, "s")],
+    "zh": [(3600.0, "小时"), (60.0, "分钟"), (1.0, "秒"), (1e-6, "微秒")],
+    "en": [(3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-6, "µs")],
 }
 
 
@@ -52,8 +52,8 @@ def format_value(
     """`0.912, ratio` → `91.2 %`; `1_310_000, parameters` → `1.31 M parameters`, in Chinese `131 万参数`."""
     known = UNITS[unit]
     plus = "+" if sign and value > 0 else ""
-    if unit == "seconds" and value >= 100 and with_unit:
-        size, name = next(step for step in _TIME[lang] if value >= step[0])
+    if unit == "seconds" and (value >= 100 or 0 < value < 1e-3) and with_unit:
+        size, name = next((step for step in _TIME[lang] if value >= step[0]), _TIME[lang][-1])
         return f"{plus}{_rounded(value / size, digits, 3)}{NARROW}{name}"
     if unit == "parameters" and lang == "zh":
         return plus + _minus(_in_han(value, digits, known.zh if with_unit else ""))

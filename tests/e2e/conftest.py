@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from looking import Visit, visit_pages
+from looking import Visit, by_axe, read_visit, visit_pages
 from reading import BuiltSite
 from repository import bring_rungs, copy_repository, verifolio
 
@@ -143,26 +143,21 @@ def guarded_address(publish: Callable[..., str]) -> str:
 @pytest.fixture(scope="session")
 def visits(
     browser: Any, site: BuiltSite, publish: Callable[..., str], shared: Path
-) -> Callable[[str], list[Visit]]:
-    """`visits("phone" | "desk")`: what was seen on every page, looked at once by one worker.
+) -> Callable[[int], list[Visit]]:
+    """`visits(0)`, `visits(1)`: what was seen on either half of the pages, looked at once by one worker.
 
-    The phone is 360 px wide, light, and axe looks on; the desk is 1280 px wide, dark, and under a
-    strict policy.
+    The phone is 360 px wide and light, the desk 1280 px wide and dark. Each page is loaded on one of them,
+    under a strict policy, and looked at on both.
     """
 
-    def get(device: str) -> list[Visit]:
-        notes = shared / f"visits-{device}.json"
-        with only_builder(shared / device):
+    def get(half: int) -> list[Visit]:
+        notes = shared / f"visits-{half}.json"
+        with only_builder(shared / f"half-{half}"):
             if not notes.exists():
-                options = {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"}
-                headers = {}
-                if device == "desk":
-                    options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"}
-                    headers = {"Content-Security-Policy": CSP}
-                urls = [page.url for page in site.pages]
-                seen = visit_pages(browser, publish(headers), urls, options, axe=device == "phone")
+                urls = {page.url: page in by_axe(site) for page in site.pages[half::2]}
+                seen = visit_pages(browser, publish({"Content-Security-Policy": CSP}), urls)
                 notes.write_text(json.dumps(seen), encoding="utf-8")
-        return [Visit(**one) for one in json.loads(notes.read_text(encoding="utf-8"))]
+        return [read_visit(one) for one in json.loads(notes.read_text(encoding="utf-8"))]
 
     return get
 

@@ -1,10 +1,13 @@
-"""Visits to all pages in Chromium: what each asked for, said, and looked like."""
+"""Visits to all pages in Chromium: what each asked for, said, and looked like on a phone and on a desk."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from reading import BuiltSite, SitePage
 
 # What a page with a browser rung needs at most: its own files, WebAssembly, and workers made of blobs.
 STRICT = (
@@ -13,9 +16,14 @@ STRICT = (
     "form-action 'none'; base-uri 'none'"
 )
 TABS = 6
+DEVICES: dict[str, dict[str, Any]] = {
+    "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    "desk": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+}
 
-# What is far below the fold is not laid out before a reader comes near; here all of it is looked at.
-AS_IF_NEAR = "* { content-visibility: visible !important }"
+# What is far below the fold is not laid out before a reader comes near; here all of it is looked at. A page that
+# is turned has its new colours at once.
+AS_IF_NEAR = "*, ::before, ::after { content-visibility: visible !important; transition: none !important }"
 SETTLED = """async () => {
   const frame = () => new Promise(requestAnimationFrame)
   await frame()
@@ -24,10 +32,13 @@ SETTLED = """async () => {
   await frame()
 }"""
 
-# What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes as
-# long for it as for everything else together, so it does that on one page of each kind only.
+# What axe looks for. Contrast is measured below on every page, stricter than axe does; axe takes longer
+# for colours (of texts, and of links among texts) and style sheets than for everything else together, so
+# it does that on one page of each kind only.
+COLOURS = ("color-contrast", "link-in-text-block")
 AXE = {"resultTypes": ["violations"]}
-AXE_WITHOUT_CONTRAST = {**AXE, "rules": {"color-contrast": {"enabled": False}}}
+AXE_COLOURS = {**AXE, "runOnly": list(COLOURS)}
+AXE_WITHOUT_COLOURS = {**AXE, "rules": {name: {"enabled": False} for name in COLOURS}, "preload": False}
 
 # The contrast that WCAG asks for, from the colours that are really there: text over all the
 # translucent backgrounds below it. SVG text has a fill instead of a colour.
@@ -54,6 +65,11 @@ MEASURE = """() => {
     }
     return backgrounds.get(node)
   }
+  const opacities = new Map([[null, 1]])
+  const opacity = node => {
+    if (!opacities.has(node)) opacities.set(node, Number(getComputedStyle(node).opacity) * opacity(node.parentElement))
+    return opacities.get(node)
+  }
   const light = colour => {
     const [r, g, b] = colour.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
@@ -78,11 +94,9 @@ MEASURE = """() => {
     const style = getComputedStyle(node)
     const box = node.getBoundingClientRect()
     if (box.width <= 1 || box.height <= 1) continue
-    let opacity = 1
-    for (let at = node; at; at = at.parentElement) opacity *= Number(getComputedStyle(at).opacity)
     const colour = rgba(node instanceof SVGElement ? style.fill : style.color)
     const below = background(node instanceof SVGElement ? node.closest("svg").parentElement : node)
-    const seen = over([colour[0], colour[1], colour[2], colour[3] * opacity], below)
+    const seen = over([colour[0], colour[1], colour[2], colour[3] * opacity(node)], below)
     texts.push({ where: where(node), text: walker.currentNode.data.trim().slice(0, 40),
                  ratio: Math.round(contrast(seen, below) * 100) / 100 })
   }
@@ -100,7 +114,9 @@ MEASURE = """() => {
         if (getComputedStyle(at).overflowX !== "visible" || getComputedStyle(at).position === "fixed") return false
       return true
     }).map(where),
-    texts,
+    texts: texts.length,
+    least: Math.min(...texts.map(one => one.ratio)),
+    faint: texts.filter(one => one.ratio < 7),
     nameless: operated.filter(node => node.checkVisibility() && !named(node)).map(where),
     missing: [...document.images].filter(image => image.complete && !image.naturalWidth).map(i => i.src),
   }
@@ -108,29 +124,61 @@ MEASURE = """() => {
 
 
 @dataclass(frozen=True)
+class Look:
+    """A page as it stood on one device."""
+
+    width: int
+    window: int
+    beyond: list[str]
+    texts: int
+    least: float  # contrast of any text
+    faint: list[dict[str, Any]]  # whose contrast is below 7
+    nameless: list[str]
+    missing: list[str]
+
+
+@dataclass(frozen=True)
 class Visit:
-    """One page as one device saw it."""
+    """One page, loaded on one device and then turned into the other."""
 
     url: str
+    first: list[str]  # requests before it was turned
     requests: list[str]
     said: list[str]  # errors and warnings in the console, uncaught exceptions
     failed: list[str]  # what did not load
     cookies: list[str]
-    width: int
-    window: int
-    beyond: list[str]
-    texts: list[dict[str, Any]]
-    nameless: list[str]
-    missing: list[str]
-    axe: list[str]  # rules that are broken, and where
+    looks: dict[str, Look]  # by device
+    axe: list[str] | None  # rules that are broken, and where; on the device on which it was loaded
+
+
+def read_visit(noted: dict[str, Any]) -> Visit:
+    """A visit from what `visit_pages` noted."""
+    return Visit(**{**noted, "looks": {device: Look(**look) for device, look in noted["looks"].items()}})
+
+
+@functools.cache
+def _axe() -> str:
+    from axe_playwright_python.sync_playwright import Axe
+
+    script: str = Axe().axe_script
+    return script
 
 
 def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     """What axe-core finds wrong on an open page: rule, element, reason."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options=options).response["violations"]
+    page.evaluate(_axe())
+    found = page.evaluate("async options => (await axe.run(options)).violations", options)
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def by_axe(site: BuiltSite) -> list[SitePage]:
+    """The pages that axe looks at: of two that say the same, one in the one language, the next in the other."""
+    known = {page.url: page for page in site.pages}
+    chosen = [page for page in site.pages if page.lang == "zh" and f"en/{page.url}" not in known]
+    for number, page in enumerate(page for page in site.pages if page.lang == "en"):
+        other = known.get(page.url.removeprefix("en/"))
+        chosen.append(other if other and number % 2 else page)
+    return chosen
 
 
 def first_part_only(route: Any) -> None:
@@ -149,26 +197,59 @@ def come_near(page: Any) -> None:
     page.evaluate(SETTLED)
 
 
-def visit_pages(
-    browser: Any, address: str, urls: list[str], options: dict[str, Any], *, axe: bool
-) -> list[dict[str, Any]]:
-    """Open every page at `address` and note what happens; some at a time, for each is mostly waiting.
+def visit_pages(browser: Any, address: str, urls: dict[str, bool]) -> list[dict[str, Any]]:
+    """Open every page at `address` on one device, look at it, also by axe if told so, turn it and look again.
 
-    The tabs are used again and again: a tab of its own would cost each page as much as all that is looked at.
+    While some are looked at, the next ones load. The tabs are used again and again: a tab of its own would
+    cost each page as much as all that is looked at. A tab stays what it was turned into, so that pages are
+    loaded on both devices in turns.
     """
-    context = browser.new_context(**options)
-    tabs = [context.new_page() for _ in urls[:TABS]]
-    seen = []
-    for at in range(0, len(urls), TABS):
-        group = list(zip(tabs, urls[at : at + TABS], strict=False))
-        ears = [_listen(tab) for tab, _ in group]
-        for tab, url in group:
-            tab.goto(address + url, wait_until="commit")
-        for (tab, url), (notes, hush) in zip(group, ears, strict=True):
-            seen.append({"url": url, **_look(context, tab, axe=axe), **notes})
+    context = browser.new_context()
+    seen, loading = [], []
+    tabs = [_Tab(context.new_page(), device) for device in DEVICES for _ in range(TABS)]
+    for at in range(0, len(urls) + TABS, TABS):
+        loaded, loading = loading, []
+        for tab, url in zip(tabs, list(urls)[at : at + TABS], strict=False):
+            loading.append((tab, url, *_listen(tab.page)))
+            tab.page.goto(address + url, wait_until="commit")
+        for tab, url, notes, hush in loaded:
+            tab.page.wait_for_load_state("networkidle")
+            first, asked = tab.device, notes["requests"]
+            looks = {first: _look(tab.page)}
+            wrong = faults_by_axe(tab.page, AXE_WITHOUT_COLOURS) if urls[url] else None
+            weighed = list(asked)
+            tab.turn()
+            looks[tab.device] = _look(tab.page)
+            cookies = [cookie["name"] for cookie in context.cookies()]
+            seen.append(
+                {"url": url, "first": weighed, "looks": looks, "axe": wrong, "cookies": cookies, **notes}
+            )
             hush()
+        tabs = tabs[TABS:] + tabs[:TABS]
     context.close()
     return seen
+
+
+def _look(page: Any) -> dict[str, Any]:
+    come_near(page)
+    look: dict[str, Any] = page.evaluate(MEASURE)
+    return look
+
+
+class _Tab:
+    """A tab that is a phone or a desk."""
+
+    def __init__(self, page: Any, device: str) -> None:
+        self.page = page
+        self._become(device)
+
+    def turn(self) -> None:
+        self._become(next(device for device in DEVICES if device != self.device))
+
+    def _become(self, device: str) -> None:
+        self.device = device
+        self.page.set_viewport_size(DEVICES[device]["viewport"])
+        self.page.emulate_media(color_scheme=DEVICES[device]["color_scheme"])
 
 
 def _listen(tab: Any) -> tuple[dict[str, list[str]], Callable[[], None]]:
@@ -202,12 +283,3 @@ def _listen(tab: Any) -> tuple[dict[str, list[str]], Callable[[], None]]:
             tab.remove_listener(event, ear)
 
     return notes, hush
-
-
-def _look(context: Any, tab: Any, *, axe: bool) -> dict[str, Any]:
-    tab.wait_for_load_state("networkidle")
-    come_near(tab)
-    found = tab.evaluate(MEASURE)
-    cookies = [cookie["name"] for cookie in context.cookies()]
-    wrong = faults_by_axe(tab, AXE_WITHOUT_CONTRAST) if axe else []
-    return {"cookies": cookies, "axe": wrong, **found}

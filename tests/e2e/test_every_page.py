@@ -1,4 +1,7 @@
-"""Every page of the site, on a phone in light and on a desk in dark: polite, legible, in its place."""
+"""Every page of the site, on a phone in light and on a desk in dark: polite, legible, in its place.
+
+Each page is loaded once, on the one device or the other, under a strict policy, and looked at on both.
+"""
 
 from __future__ import annotations
 
@@ -10,59 +13,82 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from looking import AXE, AXE_WITHOUT_CONTRAST, MEASURE, Visit, come_near, faults_by_axe
+from looking import (
+    AXE,
+    AXE_COLOURS,
+    AXE_WITHOUT_COLOURS,
+    DEVICES,
+    MEASURE,
+    Look,
+    Visit,
+    by_axe,
+    come_near,
+    faults_by_axe,
+)
 from reading import BuiltSite
 
-Visits = Callable[[str], list[Visit]]
+Visits = Callable[[int], list[Visit]]
 
-# Both devices' visits take minutes: each on a worker of its own.
-PHONE, DESK = (pytest.mark.xdist_group(f"every page, {device}") for device in ("phone", "desk"))
-DEVICES = pytest.mark.parametrize(
-    "device", [pytest.param("phone", marks=PHONE), pytest.param("desk", marks=DESK)]
-)
+HALVES = pytest.mark.parametrize("half", [0, 1])  # of the pages, each on a worker of its own: see GROUPS
 
 
-@DEVICES
-def test_no_request_leaves_the_host(visits: Visits, device: str) -> None:
+def looks(visits: list[Visit]) -> list[tuple[str, Look]]:
+    """Every look at every page, with a name for it."""
+    return [(f"{visit.url} ({device})", look) for visit in visits for device, look in visit.looks.items()]
+
+
+@HALVES
+def test_every_page_is_looked_at_on_both_devices(visits: Visits, site: BuiltSite, half: int) -> None:
+    seen = visits(half)
+    assert [visit.url for visit in seen] == [page.url for page in site.pages][half::2]
+    for visit in seen:
+        assert {device: look.window for device, look in visit.looks.items()} == {
+            device: options["viewport"]["width"] for device, options in DEVICES.items()
+        }
+        assert all(look.texts for look in visit.looks.values()), visit.url
+    assert {next(iter(visit.looks)) for visit in seen} == DEVICES.keys()  # some loaded on each
+
+
+@HALVES
+def test_no_request_leaves_the_host(visits: Visits, half: int) -> None:
     foreign = {
         (visit.url, address)
-        for visit in visits(device)
+        for visit in visits(half)
         for address in visit.requests
         if urlsplit(address).scheme != "data" and urlsplit(address).hostname != "127.0.0.1"
     }
     assert foreign == set()
 
 
-@DEVICES
-def test_no_cookie_is_set(visits: Visits, device: str) -> None:
-    assert {name for visit in visits(device) for name in visit.cookies} == set()
+@HALVES
+def test_no_cookie_is_set(visits: Visits, half: int) -> None:
+    assert {name for visit in visits(half) for name in visit.cookies} == set()
 
 
-@DEVICES
-def test_everything_loads_and_nothing_complains(visits: Visits, device: str) -> None:
-    """On the desk this is also true under a strict Content-Security-Policy."""
-    complaints = {visit.url: visit.said + visit.failed + visit.missing for visit in visits(device)}
+@HALVES
+def test_everything_loads_and_nothing_complains(visits: Visits, half: int) -> None:
+    """Under a strict Content-Security-Policy, too."""
+    seen = visits(half)
+    complaints = {visit.url: visit.said + visit.failed for visit in seen}
+    complaints |= {name: look.missing for name, look in looks(seen)}
     assert {url: said for url, said in complaints.items() if said} == {}
 
 
-@DEVICES
-def test_no_page_is_wider_than_its_window(visits: Visits, device: str) -> None:
+@HALVES
+def test_no_page_is_wider_than_its_window(visits: Visits, half: int) -> None:
     wide = {
-        visit.url: (visit.width, visit.beyond)
-        for visit in visits(device)
-        if visit.width > visit.window or visit.beyond
+        name: (look.width, look.beyond)
+        for name, look in looks(visits(half))
+        if look.width > look.window or look.beyond
     }
     assert wide == {}
 
 
-@DEVICES
-def test_all_text_has_a_contrast_of_seven(visits: Visits, device: str) -> None:
+@HALVES
+def test_all_text_has_a_contrast_of_seven(visits: Visits, half: int) -> None:
     """Light on the phone, dark on the desk: body, numbers, muted text, charts, code."""
     faint = {
-        (text["where"], text["ratio"], text["text"])
-        for visit in visits(device)
-        for text in visit.texts
-        if text["ratio"] < 7
+        (text["where"], text["ratio"], text["text"]) for _, look in looks(visits(half)) for text in look.faint
     }
     assert faint == set()
 
@@ -79,42 +105,69 @@ def test_all_text_has_a_contrast_of_seven(visits: Visits, device: str) -> None:
 def test_contrast_is_measured_right(new_page: Callable[..., Any], style: str, ratio: float) -> None:
     page = new_page()
     page.set_content(f'<body style="background:#000"><p style="{style}">text')
-    assert page.evaluate(MEASURE)["texts"][0]["ratio"] == pytest.approx(ratio, abs=0.1)
+    assert page.evaluate(MEASURE)["least"] == pytest.approx(ratio, abs=0.1)
 
 
-@DEVICES
-def test_all_that_is_operated_has_a_name(visits: Visits, device: str) -> None:
-    assert {visit.url: visit.nameless for visit in visits(device) if visit.nameless} == {}
+@HALVES
+def test_all_that_is_operated_has_a_name(visits: Visits, half: int) -> None:
+    assert {name: look.nameless for name, look in looks(visits(half)) if look.nameless} == {}
 
 
-@PHONE
-def test_axe_finds_nothing_on_any_page(visits: Visits) -> None:
-    assert {visit.url: visit.axe for visit in visits("phone") if visit.axe} == {}
+@HALVES
+def test_axe_finds_nothing_on_any_page(visits: Visits, site: BuiltSite, half: int) -> None:
+    """In one language or the other: both have the same parts."""
+    seen = {visit.url: visit.axe for visit in visits(half) if visit.axe is not None}
+    assert {url: wrong for url, wrong in seen.items() if wrong} == {}
+    assert {page.url for page in by_axe(site)} & {page.url for page in site.pages[half::2]} == seen.keys()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_looks_at_every_page_in_a_language(site: BuiltSite) -> None:
+    chosen = by_axe(site)
+    assert {page.url.removeprefix("en/") for page in chosen} == {
+        page.url.removeprefix("en/") for page in site.pages
+    }
+    langs = [page.lang for page in chosen]
+    assert min(langs.count(lang) for lang in ("zh", "en")) > len(chosen) / 3
+
+
 def test_axe_finds_nothing_on_each_kind_of_page_at_a_desk(
-    new_page: Callable[..., Any], site: BuiltSite, address: str, scheme: str
+    new_page: Callable[..., Any], site: BuiltSite, address: str
 ) -> None:
-    """One page of each kind, contrast included; each kind is one folder, all projects' receipts are one."""
+    """One page of each kind, colours included; each kind is one folder, all projects' receipts are one."""
     kinds: dict[str, str] = {}
     for one in site.pages:
         parts = one.url.split("/")
         folder = "receipts" if "receipts" in parts else "/".join(parts[:-2])
         kinds[f"{one.lang} {folder} {len(parts)}"] = one.url
     found = {}
-    page = new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page = new_page(viewport={"width": 1280, "height": 800})
     for url in kinds.values():
+        page.emulate_media(color_scheme="light")
         page.goto(address + url, wait_until="networkidle")
         come_near(page)
-        found[url] = faults_by_axe(page, AXE)
+        found[url, "light"] = faults_by_axe(page, AXE)
+        page.emulate_media(color_scheme="dark")
+        come_near(page)
+        found[url, "dark"] = faults_by_axe(page, AXE_COLOURS)
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize(
+    ("style", "rule"),
+    [("color: #777", "color-contrast"), ("color: #333; text-decoration: none", "link-in-text-block")],
+)
+def test_axe_would_find_a_colour(new_page: Callable[..., Any], style: str, rule: str) -> None:
+    page = new_page()
+    page.set_content(
+        f'<html lang=en><title>x</title><main><h1>x</h1><p>Some words, <a href=x style="{style}">a link</a>, more.'
+    )
+    assert [fault.partition(":")[0] for fault in faults_by_axe(page, AXE_COLOURS)] == [rule]
 
 
 def test_axe_would_find_a_fault(new_page: Callable[..., Any]) -> None:
     page = new_page()
     page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main>")
-    assert [fault.partition(":")[0] for fault in faults_by_axe(page, AXE_WITHOUT_CONTRAST)] == ["button-name"]
+    assert [fault.partition(":")[0] for fault in faults_by_axe(page, AXE_WITHOUT_COLOURS)] == ["button-name"]
 
 
 @cache
@@ -124,11 +177,11 @@ def weight(file: Path) -> int:
     return min(len(data), len(gzip.compress(data, 6)))
 
 
-@PHONE
-def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite) -> None:
+@HALVES
+def test_first_view_of_each_page_weighs_at_most_200_kb(visits: Visits, site: BuiltSite, half: int) -> None:
     heavy = {}
-    for visit in visits("phone"):
-        asked = {urljoin(site.address, urlsplit(address).path) for address in visit.requests}
+    for visit in visits(half):
+        asked = {urljoin(site.address, urlsplit(address).path) for address in visit.first}
         files = {site.file_of(address) for address in asked}
         parts = {str(file.relative_to(site.folder)): weight(file) for file in files if file}
         assert parts, visit.url

@@ -27,7 +27,6 @@ OPEN = """async () => {
   return [files, demo]
 }"""
 DEMOS = [slug for slug, demo in read_demos(REPOSITORY).items() if demo.browser]
-pytestmark = pytest.mark.xdist_group("ladder")
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +192,18 @@ def test_the_second_visit_fetches_no_weights_again(first, again, strict):
         ".mjs"
     }  # code goes through the browser's own cache
     assert ask(again, "Dull, badly acted and far too long.")[0] == "负面"
+
+
+def test_a_file_that_the_browser_cannot_keep_whole_is_put_together_from_its_parts(page):
+    page.add_init_script("""const put = Cache.prototype.put
+      Cache.prototype.put = function (key, answer) {
+        return key.includes("&from=") ? put.call(this, key, answer) : Promise.reject(new Error("a busy browser"))
+      }""")
+    for fetches in (True, False):
+        page.asked.clear()
+        page.reload()
+        climb(page)
+        assert bool([url for url in fetched(page) if "/assets/weights/" in url]) == fetches
 
 
 def test_weights_that_404_half_way_are_told_and_the_download_goes_on_where_it_stopped(page):

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import pytest
 from repository import bring_rungs, copy_repository
 
-pytestmark = pytest.mark.xdist_group("serve")  # one worker, so that one preview serves all
 SECONDS = 1000
 
 
@@ -58,8 +57,9 @@ def free_port() -> int:
 def author(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
     copy = tmp_path_factory.mktemp("serve") / "portfolio"
     copy_repository(copy)
-    shutil.copytree(root / "build" / "cache", copy / "build" / "cache")  # charts are drawn there
     bring_rungs(copy)
+    for lang in ("zh", "en"):
+        shutil.copytree(root / "build" / "cache" / lang, copy / "build" / "cache" / lang)
     log, port = copy / "build" / "serve.log", free_port()
     with log.open("w") as stream:
         process = subprocess.Popen(

@@ -41,14 +41,14 @@ export class Files {
       const had = await store?.match(key).then(found => found?.blob())
       if (had?.size) this.heard(had.size)
       const { part, last } = had?.size ? { part: had } : await this.part(url, at, one)
-      if (part !== had) await store?.put(key, new Response(part)).catch(() => {}) // no room: it works without
+      if (part !== had) await keep(store, key, part)
       parts.push(part)
       more = !last && part.size > 0
     }
     const whole = await unpacked(new Blob(parts), one)
     const right = await matches(whole, one.sha256)
-    if (right) await store?.put(url, new Response(whole)).catch(() => {})
-    await sweep(store, url)
+    // Where the whole cannot be kept, its parts stay: the next visit puts them together again and fetches nothing.
+    if (!right || (await keep(store, url, whole))) await sweep(store, url)
     if (!right) throw new Failure(this.words.damaged)
     return whole
   }
@@ -86,6 +86,16 @@ export class Files {
       }
     }
   }
+}
+
+// Whether it is kept now. A busy browser may fail to read back what it is given, so once more; no room: it works without.
+async function keep(store, key, blob) {
+  for (let attempt = 0; store && attempt < 2; attempt++)
+    try {
+      await store.put(key, new Response(blob))
+      return true
+    } catch {}
+  return false
 }
 
 async function* stream(body) {

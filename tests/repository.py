@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
+# What the engine keeps by content: the same for every copy of this repository.
+KEPT = ("cards", "charts", "code", "packed")
 
 
 def copy_repository(target: Path) -> None:
@@ -49,13 +52,32 @@ def make_rungs() -> None:
     )
 
 
+@functools.cache
+def fill_cache() -> None:
+    """Draw, read and pack once what this work tree's pages show; one worker at a time."""
+    from verifolio.build import only_builder
+    from verifolio.stage import stage
+
+    with only_builder(REPOSITORY / "build" / "work"):
+        stage(REPOSITORY, strict=False)
+
+
+def share_cache(root: Path) -> None:
+    """Let a copy, also of parts of this repository, find what was drawn, read and packed for this work tree."""
+    fill_cache()
+    (root / "build" / "cache").mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        if (REPOSITORY / "build" / "cache" / name).is_dir():
+            (root / "build" / "cache" / name).symlink_to(REPOSITORY / "build" / "cache" / name)
+
+
 def bring_rungs(root: Path) -> None:
-    """The same in a copy of the work tree."""
+    """What demos need in the browser, in a copy of the work tree."""
     from verifolio.build import only_builder
 
-    with only_builder(REPOSITORY / "build" / "work"):  # one worker at a time
+    with only_builder(REPOSITORY / "build" / "work"):
         make_rungs()
-    (root / "build").mkdir(exist_ok=True)
+    share_cache(root)
     for name in ("node_modules", "build/derived"):
         if (REPOSITORY / name).is_dir():
             (root / name).symlink_to(REPOSITORY / name)

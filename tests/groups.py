@@ -1,0 +1,39 @@
+"""Which tests stay together on one of pytest-xdist's workers, and in which order they are given out."""
+
+from __future__ import annotations
+
+import re
+
+# What stays together on one worker: the tests of a file, but for these (the first that fits a test's id).
+GROUPS = {
+    r"/test_every_page\.py::.*\[([01])\]$": r"every page, \1",
+    r"/test_ladder(_llm)?\.py::": "ladder",
+    # These projects rest on no result of another one.
+    r"/test_smoke\.py::.*\[(foundations|open_source|rag)\]$": "smoke, others",
+    r"/test_smoke\.py::": "smoke, classifier",
+}
+# What takes minutes goes first: at the end, no core waits for the other. The first two begin together,
+# one of them by building the site that the other e2e tests find ready.
+LONGEST = [
+    "every page, 0",
+    "smoke, classifier",
+    "every page, 1",
+    "smoke, others",
+    "test_build.py",
+    "test_every_page.py",
+    "test_publish_local.py",
+    "test_search.py",
+    "ladder",
+    "test_new.py",
+    "test_serve.py",
+    "test_kill.py",
+    "test_zensical.py",
+]
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test; without one of its own, its file."""
+    for pattern, group in GROUPS.items():
+        if found := re.search(pattern, nodeid):
+            return found.expand(group)
+    return nodeid.partition("::")[0].rpartition("/")[2]
