@@ -1,7 +1,8 @@
 """llama.cpp's C interface, straight from the library inside xllamacpp: logits of every position, and its own speed.
 
-For measuring only: what answers people goes through llama.cpp's server (chat.py). A handful of functions of `llama.h`
-are bound; the structures' first fields are checked against their known defaults, so another layout is refused.
+For what needs logits: measuring, and verdicts with their margin (reasons.py); chat goes through llama.cpp's server
+(chat.py). A handful of functions of `llama.h` are bound; the structures' first fields are checked against their known
+defaults, so another layout is refused.
 """
 
 from __future__ import annotations
