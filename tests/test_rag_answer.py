@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from projects.chat.client import Endpoint
+from projects.rag import answer as answering
 from projects.rag.answer import QUOTED, REFUSAL, Answer, Answerer, Sentence
 from projects.rag.checks import check_sentence
 from projects.rag.evidence import Piece, Weights, choose_pieces, weigh_pieces
@@ -211,6 +212,36 @@ def test_a_number_of_another_cell_does_not_hold() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "kind", "question", "words", "holds"),
+    [
+        ("Article: Market Tote | Price incl. VAT: €12.50 | Net price: €10.33", "row", "How much is the Market Tote?",
+         "The Market Tote is €12.50 in VAT.", False),
+        ("Article: Market Tote | Price incl. VAT: €12.50 | Net price: €10.33", "row", "How much does the Market Tote cost?",
+         "The Market Tote costs €12.50.", True),
+        ("Article: Market Tote | Price incl. VAT: €12.50 | Net price: €10.33", "row", "How much is the Market Tote?",
+         "The net price of the Market Tote is €12.50.", False),
+        ("Silver members have 45 days and Gold members 60 days.", "prose", "How long do gold members have?",
+         "Gold members have 45 days.", False),
+        ("Silver members have 45 days and Gold members 60 days.", "prose", "How long do gold members have?",
+         "Gold members have 60 days.", True),
+    ],
+)  # fmt: skip
+def test_a_number_holds_only_with_what_it_is_the_number_of(
+    *, source: str, kind: str, question: str, words: str, holds: bool
+) -> None:
+    piece = Piece(passage(source, kind), 1, source, 1.0, frozenset())
+    assert check_sentence(words, question, [piece]).reason == ("" if holds else "number")
+
+
+def test_a_rule_for_some_customers_stands_behind_the_rule_for_all() -> None:
+    firms = passage("Companies may return unopened goods within 14 days.", heading="Returns by companies")
+    question, weights = "How long can I return a product?", Weights([*ALL, firms])
+    assert weigh_pieces(question, [firms, RETURNS], weights, FITTED)[0].passage is RETURNS
+    asked = "How long can a company return goods?"
+    assert weigh_pieces(asked, [firms, RETURNS], weights, FITTED)[0].passage is firms
+
+
 def test_sentences_after_one_that_fails_are_not_shown() -> None:
     words = "You may return an article within 30 days of delivery. Later you get 99 EUR. Delivery is within 30 days."
     answer = said(words, "When can I return an article?", [RETURNS])
@@ -238,6 +269,35 @@ def test_a_slow_model_gives_way_to_the_quotation_in_time() -> None:
         )
     assert (answer.mode, answer.reason) == ("extractive", "time")
     assert 190 <= answer.timings["first"] < 1500
+
+
+def test_a_sentence_that_is_given_up_frees_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client hangs up though not one word has come, so that the server can stop."""
+    monkeypatch.setattr(answering, "ABANDON_S", 0.2)
+    hung_up = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.connection.settimeout(5)
+            if not self.connection.recv(1):
+                hung_up.set()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m", embedded=True, timeout_s=60)
+        answer = Answerer(Fixed([TOTE]), endpoint, first_sentence_s=0.1).answer(
+            "How much is the Market Tote?"
+        )
+        assert answer.reason == "time"
+        assert hung_up.wait(3)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_model_that_is_gone_gives_way_to_the_quotation() -> None:

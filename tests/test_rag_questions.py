@@ -11,7 +11,7 @@ from projects.rag.embedded import CELLS
 from projects.rag.gold import CANARIES, KINDS, SPLITS, load_questions, squeeze
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.injection import is_dictated
-from projects.rag.wording import sentences
+from projects.rag.wording import sentences, words
 
 DOCUMENTS = Path(__file__).parent.parent / "projects/rag/knowledge/documents"
 QUESTIONS = [question for split in (*SPLITS, "more") for question in load_questions(split)]
@@ -97,3 +97,14 @@ def test_of_the_shops_own_lines_only_the_planted_ones_are_taken_for_dictated(pas
     signs = [sign for sign in map(squeeze, CANARIES) if any(sign in squeeze(line) for line in caught)]
     assert len(caught) == 4
     assert len(signs) >= 3  # the English terms name their code in the sentence after
+
+
+def test_no_question_for_choosing_is_almost_one_of_the_test():
+    bags = [(one.split, one.question, set(words(one.question))) for one in QUESTIONS]
+    tests = [bag for split, _, bag in bags if split == "test" and bag]
+    close = [
+        question
+        for split, question, bag in bags
+        if split != "test" and any(len(bag & one) > 0.6 * len(bag | one) for one in tests)
+    ]
+    assert not close

@@ -162,6 +162,15 @@ def test_bad_input_is_told_in_a_line(given: list[str], stdin: bytes, said: str) 
     assert done.output.count("\n") == 1
 
 
+def test_a_damaged_model_file_is_told_in_a_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    with SOURCE.open("rb") as file:
+        broken.write_bytes(file.read(20_000))
+    done = CliRunner().invoke(main, ["verdict", "Good film. Great.", "--model", str(broken)])
+    assert done.exit_code == 1
+    assert f"llama.cpp cannot load {broken}" in done.output
+
+
 def test_a_review_over_the_context_says_both_numbers() -> None:
     with (
         Judge(SOURCE, context=256, threads=1) as judge,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from pathlib import Path
 
@@ -53,6 +52,8 @@ def _from_package(entry: CatalogueEntry) -> Path | None:
     distribution_name = re.split(r"[=<>~!\[ ]", entry.package)[0]
     if not distribution_name:
         return None
+    import importlib.metadata  # takes longer than all else that a check imports
+
     try:
         distribution = importlib.metadata.distribution(distribution_name)
     except importlib.metadata.PackageNotFoundError:

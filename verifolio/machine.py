@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -26,6 +25,8 @@ def describe_machine() -> dict[str, str | int]:
 
 def versions_of_imported() -> dict[str, str]:
     """Versions of the distributions whose modules this process has imported."""
+    import importlib.metadata  # not when a check merely names this module
+
     by_module = importlib.metadata.packages_distributions()
     names = {
         name for module in {key.split(".")[0] for key in sys.modules} for name in by_module.get(module, [])

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from langchain_core.output_parsers import StrOutputParser
@@ -31,6 +31,8 @@ Mode = Literal["generated", "extractive", "refused"]
 FIRST_SENTENCE_S = (
     0.55  # the embedded model's time for a first checked sentence; then the documents are quoted
 )
+ABANDON_S = 2.0
+"""Silence after which a read from the embedded model is given up, lest a sentence that nobody waits for keeps its place."""
 MAX_QUESTION = 2000
 REFUSAL = {
     "zh": "抱歉，现有资料里没有找到这个问题的答案。请换个说法，或联系人工客服。",
@@ -149,6 +151,8 @@ class Answerer:
         rewrite = None
         if endpoint is not None:
             tokens = 400 if self._large else max_tokens
+            if first_sentence_s is not None and not self._large:
+                endpoint = replace(endpoint, timeout_s=first_sentence_s + ABANDON_S)
             llm = endpoint.langchain(temperature=0, max_tokens=tokens, seed=0)
             self._chain = (prompts.LARGE if self._large else prompts.SMALL) | llm | StrOutputParser()
             if self._large:

@@ -20,6 +20,7 @@ from projects.rag.embedders import Embedder, load_embedder
 from projects.rag.evidence import Piece, Standing, Weights, weigh_pieces
 from projects.rag.fitted import read_weights
 from projects.rag.ingest import Report, ingest, load_passages
+from projects.rag.masking import Masker
 from projects.rag.records import Passage
 from projects.rag.search import (
     FEATURES,
@@ -60,7 +61,7 @@ class Base:
         self.index, self.passages = index, index.passages
         self.fitted = weights or read_weights()
         self._rank = np.array([self.fitted["rank"].get(name, 0.0) for name in FEATURES])
-        self._topic = np.array(self.fitted.get("topic", ()))
+        self._masker = Masker(index.passages)
         self._weights = Weights(index.passages)
 
     def find(self, question: str, k: int = K, where: Filter | None = None) -> Found:
@@ -88,13 +89,28 @@ class Base:
 
     def says(self, question: str, found: Found, pieces: Sequence[Piece]) -> bool:
         """Whether the documents are likely to answer the question."""
-        topic = float(self._topic @ self.index.encode("use", question))
-        return silent(self.signals(question, found, pieces, topic), self.fitted["answer"]) < REFUSE_FROM
+        topics = [self.fitted["topics"][name].of(vector) for name, vector in self.asked(question).items()]
+        return silent(self.signals(question, found, pieces, topics), self.fitted["answer"]) < REFUSE_FROM
 
-    def signals(self, question: str, found: Found, pieces: Sequence[Piece], topic: float) -> np.ndarray:
+    def asked(self, question: str) -> dict[str, np.ndarray]:
+        """The question's vectors (USE) by topic's name: as it is, and with the names of articles masked."""
+        return {
+            "topic": self.index.encode("use", question),
+            "masked": self.index.encode("use", self._masker.mask(question)),
+        }
+
+    def signals(
+        self, question: str, found: Found, pieces: Sequence[Piece], topics: Sequence[float]
+    ) -> np.ndarray:
         """What is known of whether the documents say (see `answerable`)."""
         return signals(
-            question, pieces, self._weights, edge=found.edge, line=found.line, share=found.share, topic=topic
+            question,
+            pieces,
+            self._weights,
+            edge=found.edge,
+            line=found.line,
+            share=found.share,
+            topics=topics,
         )
 
 

@@ -1,4 +1,4 @@
-"""What a generated sentence must hold before anyone sees it: its words and every number stand in the evidence it cites."""
+"""What a generated sentence must hold before anyone sees it: its words and every number, by its label, stand in the evidence it cites."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from projects.rag.embedded import CELLS
 from projects.rag.evidence import Piece
 from projects.rag.injection import is_instruction
+from projects.rag.synonyms import expand
 from projects.rag.wording import NEGATIONS, language_of, numbers, words
 
 SUPPORT = 0.85  # share of a sentence's words that its evidence or the question holds
 _MARKS = re.compile(r"\s*\[\d+(?:\s*[,，]\s*\d+)*\]")
+_CLAUSE = re.compile(r"[,;，；。](?!\d)\s*|(?<=[.!?])\s+|\s+and\s+(?=[A-Z0-9])")
 _DUTY = re.compile(r"\b(?:only|unless|except|until|at least|at most|up to)\b", re.I)
 
 
@@ -51,7 +54,7 @@ def check_sentence(sentence: str, question: str, pieces: Sequence[Piece]) -> Ver
         cited.append(at)
         left -= _known(piece)
         missing -= numbers(_source(piece))
-    if missing:
+    if missing or not all(_labelled(plain, one, question, [pieces[at] for at in cited]) for one in figures):
         return Verdict((), "number")
     new = said - asked
     if new and len(left) / len(new) > 1 - SUPPORT:
@@ -64,6 +67,34 @@ def check_sentence(sentence: str, question: str, pieces: Sequence[Piece]) -> Ver
     if _DUTY.search(plain) and not _DUTY.search(texts):
         return Verdict((), "condition")
     return Verdict(tuple(sorted(cited)))
+
+
+def _labelled(sentence: str, number: str, question: str, pieces: Sequence[Piece]) -> bool:
+    """Whether a number says the same here as in its source: of the right cell, or of the clause most like its own."""
+    parts = [part for piece in pieces for part in _parts(piece) if numbers(part)]
+    holding = [part for part in parts if number in numbers(part)]
+    if not holding:
+        return True  # it stands in a name or a heading
+    asked = set(words(expand(question)))
+    for clause in _CLAUSE.split(sentence):
+        if number not in numbers(clause):
+            continue
+        own = {word for word in words(clause) if not word.isdigit()}
+        most = max(len(own & set(words(part))) for part in parts)
+        if not any(len(own & set(words(part))) == most and _label_kept(part, own, asked) for part in holding):
+            return False
+    return True
+
+
+def _label_kept(part: str, own: set[str], asked: set[str]) -> bool:
+    """Whether what a clause says of a cell's column is all of its name: `in VAT` is not `Price incl. VAT`."""
+    label = set(words(part.partition(": ")[0])) if ": " in part else set()
+    return not (label & own) - asked or label <= own | asked
+
+
+def _parts(piece: Piece) -> list[str]:
+    """The cells of a row, or the clauses of a text."""
+    return CELLS.split(piece.text) if piece.passage.kind == "row" else _CLAUSE.split(piece.text)
 
 
 def _source(piece: Piece) -> str:

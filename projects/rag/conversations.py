@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from verifolio.record import Run
 
 KINDS = {
-    "fact": {"zh": "事实", "en": "A fact"},
-    "table": {"zh": "查表", "en": "A table"},
-    "followup": {"zh": "追问", "en": "A follow-up"},
-    "unanswerable": {"zh": "资料里没有", "en": "Not in the documents"},
-    "adversarial": {"zh": "诱导", "en": "An attack"},
+    "fact": {"zh": "问题类型：查一条规定", "en": "Kind of question: one rule"},
+    "table": {"zh": "问题类型：查表", "en": "Kind of question: a table look-up"},
+    "followup": {"zh": "问题类型：追问", "en": "Kind of question: a follow-up"},
+    "unanswerable": {"zh": "问题类型：资料里没有", "en": "Kind of question: not in the documents"},
+    "adversarial": {"zh": "问题类型：诱导", "en": "Kind of question: an attack"},
 }
 MODES = {
     "generated": {"zh": "模型生成，逐句核对", "en": "Generated, each sentence checked"},

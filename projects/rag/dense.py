@@ -22,6 +22,7 @@ from projects.rag.gold import Question, load_questions, squeeze
 from projects.rag.vectors import SHIPPED, key_of, read_vectors
 from projects.rag.wording import language_of, words
 from projects.sentiment.metrics import wilson
+from verifolio.errors import AuthorError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,6 +120,13 @@ def lay_out(passages: Sequence[Passage], index: dict[str, Any]) -> tuple[np.ndar
     """(The shipped vectors of passages, then of their sentences; passage → rows of its sentences)."""
     known = read_vectors(SHIPPED, "e5_small")
     keys, lines = [key_of(text) for text in embedded_texts(passages)], {}
+    lacking = sorted({one.document for one, key in zip(passages, keys, strict=True) if key not in known})
+    if lacking:
+        raise AuthorError(
+            f"no vectors for the passages of {', '.join(lacking)}: the documents, or what reads them, changed",
+            path="projects/rag/knowledge/vectors-e5_small.npz",
+            hint="make them: .venv/bin/python -m projects.rag.fit, then .venv/bin/verifolio run rag",
+        )
     for at, (one, shown) in enumerate(zip(passages, index["passages"], strict=True)):
         own = [key_of(text) for text in shown["lines"]]
         if one.kind == "prose" and own and all(key in known for key in own):

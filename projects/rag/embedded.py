@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from projects.rag.records import Passage
 
 CELLS = re.compile(r"\s\|\s")
-_SKU = re.compile(r"\b[A-Z]{2}-[A-Z]?\d{3,4}\b")
+SKU = re.compile(r"\b[A-Z]{2}-[A-Z]?\d{3,4}\b")
 
 
 def embedded_texts(passages: Sequence[Passage]) -> list[str]:
@@ -19,11 +19,11 @@ def embedded_texts(passages: Sequence[Passage]) -> list[str]:
         if one.kind == "row":
             cells = [cell.partition(": ")[2] for cell in CELLS.split(one.text)]
             for number, name in itertools.pairwise(cells):
-                if _SKU.fullmatch(number):
+                if SKU.fullmatch(number):
                     names.setdefault((one.lang, number), name)
 
     def named(one: Passage) -> str:
-        found = (names.get((one.lang, number), "") for number in _SKU.findall(one.text))
+        found = (names.get((one.lang, number), "") for number in SKU.findall(one.text))
         return " ".join(name for name in found if name and name not in one.text)
 
     return [

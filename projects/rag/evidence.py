@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from projects.rag.audience import is_for_others
 from projects.rag.embedded import CELLS
 from projects.rag.injection import without_instructions
 from projects.rag.records import Passage
@@ -20,7 +21,7 @@ COLUMN = 0.3
 """A column whose name is this close to the question is asked for."""
 BEHIND = 2.0
 """How far behind the best a further piece may be, in the fitted score (log-odds of being the better one)."""
-SIGNS = ("score", "e5", "use", "own", "around", "asked", "pair", "row", "faq")
+SIGNS = ("score", "e5", "use", "own", "around", "asked", "pair", "row", "faq", "others")
 """What is known of a piece; the weights are fitted on the development questions (`fit`)."""
 Similar = Callable[[str, Sequence[str]], Sequence[float]]
 _MONEY = re.compile(r"(?:€|¥|￥|\$|£|\bEUR\b|\bCNY\b|\bRMB\b|\d\s*元|\bfree\b|免费|包邮)", re.I)
@@ -191,6 +192,7 @@ def _pieces(
             stands.score, e5, use, weights.total(own) / whole, weights.total(around - own) / whole,
             float(holds_what_is_asked(question, text)), float(pair), float(passage.kind == "row"),
             float(passage.kind == "faq"),
+            float(is_for_others(f"{passage.title} {passage.heading} {text}", question)),
         )  # fmt: skip
         return Piece(passage, rank, text, 0.0, frozenset(own | around), signs)
 

@@ -22,6 +22,7 @@ from projects.rag.embedders import load_embedder, unit
 from projects.rag.gold import load_questions
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.vectors import SHIPPED, read_vectors, stack
+from projects.sentiment.metrics import wilson
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -54,7 +55,6 @@ def shipped_vectors() -> np.ndarray:
 
 def run_indexes(run: Run) -> None:
     """Build each index at each size and search it with the questions."""
-    faiss.omp_set_num_threads(run.params["threads"])
     real = shipped_vectors()
     encoder = load_embedder("e5_small")
     questions = encoder.encode_queries(
@@ -64,12 +64,15 @@ def run_indexes(run: Run) -> None:
     rows = []
     for size in run.params["sizes"]:
         vectors = enlarge(real, size, draw, run.params["near"])
+        faiss.omp_set_num_threads(run.params["build_threads"])
         flat = _flat(vectors)
         truth = flat.search(questions, K)[1]
         for kind in NAMES:
+            faiss.omp_set_num_threads(run.params["build_threads"])
             start = time.perf_counter()
             index = flat if kind == "flat" else _build(kind, vectors, run.params)
             spent = time.perf_counter() - start
+            faiss.omp_set_num_threads(1)
             rows.append(_measure(kind, size, index, questions, truth, spent))
             one = rows[-1]
             run.say(
@@ -148,7 +151,8 @@ def _record(run: Run, rows: list[Measured]) -> None:
     for one in rows:
         zh = en = f"{NAMES[one.kind]}, {one.size:,}"
         key = f"{one.kind}_{one.size}"
-        run.metric(f"recall_{key}", one.recall, unit="ratio", better="higher", n=K * len(one.times_ms),
+        n = K * len(one.times_ms)
+        run.metric(f"recall_{key}", one.recall, unit="ratio", better="higher", n=n, ci=wilson(one.recall, n), ci_method="Wilson 95 %",
                    label={"zh": f"对精确结果的召回@10：{zh}", "en": f"recall@10 of the exact neighbours: {en}"})  # fmt: skip
         for percent in (50, 95):
             run.metric(f"p{percent}_{key}", float(np.percentile(one.times_ms, percent)), unit="milliseconds", better="lower",

@@ -10,7 +10,10 @@ import pypdfium2 as pdfium
 
 from projects.rag.blocks import Block, clean, row_block
 from projects.rag.guards import MAX_PAGES, DocumentError
-from projects.rag.pdf_layout import Grid, Line, Page, join_lines, read_page
+from projects.rag.pdf_fonts import use_one_face
+from projects.rag.pdf_layout import Page, read_page
+from projects.rag.pdf_lines import Line, join_lines
+from projects.rag.pdf_tables import Grid
 
 MARGIN_SHARE = 0.09
 FEWEST_LETTERS = 8
@@ -18,6 +21,7 @@ FEWEST_LETTERS = 8
 
 def read_pdf(path: Path) -> tuple[str, list[Block], list[str]]:
     """Give title, blocks and warnings of a PDF; raise `DocumentError` if nothing of it can be read."""
+    use_one_face()
     try:
         document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from projects.sentiment.adapters import load_adapter
 from projects.sentiment.data import Reviews, carve_validation, load_split
-from projects.sentiment.encoder import encode_reviews, positive_share, predict
 from projects.sentiment.metrics import accuracy, bootstrap, wilson
 from projects.sentiment.plots import named_dots
 from projects.sentiment.report import read_probabilities, write_probabilities
-from projects.sentiment.windows import WHOLE, windows_of
+from projects.sentiment.windows import read_log_odds
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -66,14 +64,16 @@ def run_pair(run: Run) -> None:
     split = load_split(run.input("imdb"), limit=params["limit"])
     strength = _choose_strength(run, carve_validation(split.train))
     linear = fit_word_runs(split.train, longest=params["longest"], strength=strength)
-    odds = {"linear": linear.log_odds(split.test.texts), "windows": _read_in_windows(run, split.test.texts)}
+    odds = {
+        "linear": linear.log_odds(split.test.texts),
+        "windows": read_log_odds(run.product_of("windows", "windows/test.json")),
+    }
     odds["pair"] = (odds["linear"] + odds["windows"]) / 2
     positive = {way: 1 / (1 + np.exp(-value)) for way, value in odds.items()}
     for way in ("tfidf", "lora"):
         positive[way] = read_probabilities(run.product_of(way, f"{way}/test.json"))
     _record(run, split.test.labels, positive)
     write_probabilities(run.product("pair/linear.json"), positive["linear"])
-    write_probabilities(run.product("pair/windows.json"), positive["windows"])
 
 
 def _choose_strength(run: Run, blocks: Any) -> float:
@@ -90,22 +90,6 @@ def _choose_strength(run: Run, blocks: Any) -> float:
         label={"zh": "在验证块上选出的 C", "en": "C chosen on validation blocks"},
     )  # fmt: skip
     return best
-
-
-def _read_in_windows(run: Run, texts: list[str]) -> np.ndarray:
-    path = run.input("minilm")
-    windows = [windows_of(ids, run.params["max_tokens"]) for ids in encode_reviews(path, texts, WHOLE)]
-    model = load_adapter(path, run.product_of("lora", "lora/adapter_config.json").parent)
-    logits = predict(
-        model,
-        [window for one in windows for window in one],
-        tell=lambda done, total: run.progress(done, total, "reading windows"),
-    )
-    counts = [len(one) for one in windows]
-    starts = np.cumsum([0, *counts[:-1]])
-    mean = np.add.reduceat(logits, starts, axis=0) / np.array(counts)[:, None]
-    share = np.clip(positive_share(mean), 1e-7, 1 - 1e-7)
-    return np.log(share / (1 - share))
 
 
 def _record(run: Run, labels: np.ndarray, positive: dict[str, np.ndarray]) -> None:

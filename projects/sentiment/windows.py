@@ -1,17 +1,20 @@
 """The published classifier reading long reviews whole: in windows, instead of without their middle.
 
-No training: the same adapter, applied to each window; a review's logits are the mean over its windows.
+No training: the same adapter, applied to each window; a review's logits are the mean over its windows. In fp32, since
+`pair` builds on these logits and rounding to bf16 moves a few reviews across the border.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projects.sentiment.adapters import load_adapter
 from projects.sentiment.data import load_split
-from projects.sentiment.encoder import compute_in_bf16, encode_reviews, positive_share, predict
+from projects.sentiment.encoder import encode_reviews, predict
 from projects.sentiment.metrics import bootstrap, wilson
 from projects.sentiment.report import read_probabilities
 
@@ -40,6 +43,11 @@ def windows_of(ids: list[int], max_tokens: int) -> list[list[int]]:
     return [[first, *inner[start : start + room], last] for start in starts]
 
 
+def read_log_odds(path: Path) -> np.ndarray:
+    """(n_test,) log of the odds that a review is positive, as `run_windows` wrote them."""
+    return np.asarray(json.loads(path.read_text()), dtype=np.float64)
+
+
 def run_windows(run: Run) -> None:
     """Accuracy with the middle cut out and with windows, on the reviews that this concerns and on all."""
     params = run.params
@@ -48,21 +56,22 @@ def run_windows(run: Run) -> None:
     whole = encode_reviews(run.input("minilm"), split.test.texts, WHOLE)
     windows = [windows_of(ids, params["max_tokens"]) for ids in whole]
     counts = np.array([len(one) for one in windows])
-    adapter = run.product_of("lora", "lora/adapter_config.json").parent
-    model = compute_in_bf16(load_adapter(run.input("minilm"), adapter))
+    model = load_adapter(run.input("minilm"), run.product_of("lora", "lora/adapter_config.json").parent)
     logits = predict(
         model,
         [window for one in windows for window in one],
         tell=lambda done, total: run.progress(done, total, "reading windows"),
     )
-    owner = np.repeat(np.arange(len(windows)), counts)
-    mean = np.stack([np.bincount(owner, logits[:, side]) / counts for side in (0, 1)], axis=1)
+    starts = np.cumsum([0, *counts[:-1]])
+    mean = np.add.reduceat(logits, starts, axis=0) / counts[:, None]  # (n, 2)
+    log_odds = np.round(mean[:, 1] - mean[:, 0], 5)
     right = {
         "head_tail": (read_probabilities(run.product_of("lora", "lora/test.json")) >= 0.5) == labels,
-        "windows": (positive_share(mean) >= 0.5) == labels,
+        "windows": (log_odds >= 0) == labels,
         "tfidf": (read_probabilities(run.product_of("tfidf", "tfidf/test.json")) >= 0.5) == labels,
     }
     _record(run, right, counts)
+    run.product("windows/test.json").write_text(json.dumps(log_odds.tolist()) + "\n", encoding="utf-8")
 
 
 def _record(run: Run, right: dict[str, np.ndarray], counts: np.ndarray) -> None:

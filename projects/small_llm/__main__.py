@@ -34,7 +34,7 @@ def verdict(review: str | None, model: Path, as_json: bool) -> None:  # noqa: FB
         places_of(text)  # an empty review is told before a model loads
         with Judge(model) as judge:
             found = judge_with_reason(text, judge.margin)
-    except ChatError as error:
+    except (ChatError, ValueError, MemoryError) as error:  # the latter two: llama.cpp cannot load the model
         raise click.ClickException(str(error)) from None
     reason = found.reason.quoted(text) if found.reason else None
     if as_json:

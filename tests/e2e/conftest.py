@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from looking import Visit, by_axe, read_visit, visit_pages
+from looking import Visit, looked_at_closely, read_visit, visit_pages
 from reading import BuiltSite
 from repository import bring_rungs, copy_repository, verifolio
 
@@ -147,14 +147,14 @@ def visits(
     """`visits(0)`, `visits(1)`: what was seen on either half of the pages, looked at once by one worker.
 
     The phone is 360 px wide and light, the desk 1280 px wide and dark. Each page is loaded on one of them,
-    under a strict policy, and looked at on both.
+    under a strict policy; one of each two languages is also looked at on the other.
     """
 
     def get(half: int) -> list[Visit]:
         notes = shared / f"visits-{half}.json"
         with only_builder(shared / f"half-{half}"):
             if not notes.exists():
-                urls = {page.url: page in by_axe(site) for page in site.pages[half::2]}
+                urls = {page.url: page in looked_at_closely(site) for page in site.pages[half::2]}
                 seen = visit_pages(browser, publish({"Content-Security-Policy": CSP}), urls)
                 notes.write_text(json.dumps(seen), encoding="utf-8")
         return [read_visit(one) for one in json.loads(notes.read_text(encoding="utf-8"))]

@@ -171,8 +171,8 @@ def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
-def by_axe(site: BuiltSite) -> list[SitePage]:
-    """The pages that axe looks at: of two that say the same, one in the one language, the next in the other."""
+def looked_at_closely(site: BuiltSite) -> list[SitePage]:
+    """The pages that axe and both devices see: of two that say the same, one in the one language, the next in the other."""
     known = {page.url: page for page in site.pages}
     chosen = [page for page in site.pages if page.lang == "zh" and f"en/{page.url}" not in known]
     for number, page in enumerate(page for page in site.pages if page.lang == "en"):
@@ -198,7 +198,7 @@ def come_near(page: Any) -> None:
 
 
 def visit_pages(browser: Any, address: str, urls: dict[str, bool]) -> list[dict[str, Any]]:
-    """Open every page at `address` on one device, look at it, also by axe if told so, turn it and look again.
+    """Open every page at `address` on one device and look at it; if told so, also by axe and on the other device.
 
     While some are looked at, the next ones load. The tabs are used again and again: a tab of its own would
     cost each page as much as all that is looked at. A tab stays what it was turned into, so that pages are
@@ -216,10 +216,11 @@ def visit_pages(browser: Any, address: str, urls: dict[str, bool]) -> list[dict[
             tab.page.wait_for_load_state("networkidle")
             first, asked = tab.device, notes["requests"]
             looks = {first: _look(tab.page)}
-            wrong = faults_by_axe(tab.page, AXE_WITHOUT_COLOURS) if urls[url] else None
-            weighed = list(asked)
-            tab.turn()
-            looks[tab.device] = _look(tab.page)
+            wrong, weighed = None, list(asked)
+            if urls[url]:
+                wrong = faults_by_axe(tab.page, AXE_WITHOUT_COLOURS)
+                tab.turn()
+                looks[tab.device] = _look(tab.page)
             cookies = [cookie["name"] for cookie in context.cookies()]
             seen.append(
                 {"url": url, "first": weighed, "looks": looks, "axe": wrong, "cookies": cookies, **notes}

@@ -27,7 +27,7 @@ from verifolio.site import read_site
 from verifolio.stage import stage
 
 PUBLISHED = "publish: {huggingface: [{sdk: gradio, name: toy-app}], modelscope: [{sdk: gradio}]}\n"
-PATIENCE = {"answer": 400, "waking": 2500, "every": 100}  # ms; the engine's own are for people
+PATIENCE = {"answer": 1200, "waking": 2500, "every": 100}  # ms; the engine's own are for people
 APP = """<!doctype html><title>app</title><body style="height:900px"><h1>The app</h1><p id="theme"></p><script>
 document.getElementById("theme").textContent = new URL(location).searchParams.get("__theme")
 addEventListener("message", event => String(event.data).startsWith("[iFrameSizer]vf:")
