@@ -28,7 +28,7 @@ NEAREST = 3  # the random rival is drawn from so many sentences nearest in lengt
 PICKS = {
     "quote": {"zh": "引文", "en": "the quotation"},
     "last": {"zh": "最后一句", "en": "the last sentence"},
-    "random": {"zh": "长度相近的随机一句", "en": "a random sentence of similar length"},
+    "random": {"zh": "长度相近的随机一句", "en": "a random sentence"},
 }
 ERASED = ("quote", "random")
 WHOLE = {"zh": "评论全文", "en": "the whole review"}
