@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from projects.rag.embedded import CELLS
+from projects.rag.embedders import load_embedder
 from projects.rag.gold import CANARIES, KINDS, SPLITS, load_questions, squeeze
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.injection import is_dictated
 from projects.rag.wording import sentences, words
 
 DOCUMENTS = Path(__file__).parent.parent / "projects/rag/knowledge/documents"
-QUESTIONS = [question for split in (*SPLITS, "more") for question in load_questions(split)]
+QUESTIONS = [question for split in (*SPLITS, "more", "training") for question in load_questions(split)]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,16 @@ def test_development_and_test_ask_for_different_passages(passages):
     }
     shared = asked["development"] & asked["test"]
     assert len(shared) <= 0.15 * len(asked["test"])
+
+
+def test_training_keeps_away_from_the_test(passages):
+    """What the encoder is tuned on neither asks for a passage of the test nor nearly repeats a question of it."""
+    test, training = load_questions("test"), load_questions("training")
+    of_test = {one.id for question in test for one in passages if question.relevant(one)}
+    assert not [q.id for q in training for one in passages if one.id in of_test and q.relevant(one)]
+    encoder = load_embedder("use_m3")
+    said = [encoder.encode_queries([one.question for one in some]) for some in (training, test)]
+    assert float((said[0] @ said[1].T).max()) <= 0.8
 
 
 def test_the_hidden_instructions_are_in_the_base_and_in_no_question_nor_answer(passages):

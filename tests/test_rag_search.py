@@ -89,13 +89,15 @@ def test_the_weights_name_what_there_is() -> None:
     }
 
 
-def test_the_committed_vectors_are_those_of_the_committed_documents(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["e5_tuned", "e5_small"])
+def test_the_committed_vectors_are_those_of_the_committed_documents(tmp_path: Path, name: str) -> None:
     ingest(DOCUMENTS, tmp_path)
     texts, _ = texts_of(load_passages(tmp_path))
-    known = read_vectors(SHIPPED, "e5_small")
+    encoder = load_embedder(name)
+    known = read_vectors(SHIPPED, encoder.name)
     assert {key_of(one) for one in texts} == set(known)
     some = texts[:: len(texts) // 5]
-    made = load_embedder("e5_small").encode_passages(some)
+    made = encoder.encode_passages(some)
     for text, vector in zip(some, made, strict=True):
         assert float(known[key_of(text)].astype(np.float32) @ vector) > 0.999
 

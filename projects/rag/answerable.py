@@ -22,7 +22,7 @@ REFUSE_FROM = 0.4
 development questions, where F1 is greatest (Lipton et al. 2014, Optimal thresholding of classifiers to maximize F1 measure)."""
 SIGNALS = (
     "e5", "use", "best_e5", "best_use", "own", "covered", "most", "gap", "wants", "absent", "unexplained", "rest",
-    "edge", "line", "share", "length", "row", "faq", "en", "topic", "masked",
+    "edge", "line", "share", "length", "row", "faq", "en", "tuned", "topic", "masked",
 )  # fmt: skip
 
 
@@ -35,12 +35,13 @@ def signals(
     line: float,
     share: float,
     topics: Sequence[float],
+    tuned: float,
 ) -> np.ndarray:
     """Values of `SIGNALS` for the pieces of a question, the best first.
 
     `edge` is how far the nearest passage is ahead of the next ones, `line` and `share` the best closeness of a line and
     the greatest share of the question's words among the passages, `topics` what the two machines say of the question
-    as it is and with its articles' names masked.
+    as it is and with its articles' names masked, `tuned` what the tuned encoder says of it (log-odds).
     """
     asked, said = set(words(expand(question))), set(words(question))
     bag = {
@@ -62,7 +63,7 @@ def signals(
         e5, use, best_e5, best_use, own, own + around, most, gap, float(asks_for_value(question)),
         1 - weights.total(known) / (weights.total(said) or 1.0),
         max(map(weights.of, asked - bag), default=0.0), weights.total(asked - bag) / (weights.total(asked) or 1.0),
-        edge, line, share, math.log1p(len(said)), row, faq, float(language_of(question) == "en"), *topics,
+        edge, line, share, math.log1p(len(said)), row, faq, float(language_of(question) == "en"), tuned, *topics,
     ])  # fmt: skip
 
 

@@ -30,12 +30,13 @@ from projects.rag.search import (
     language_rows,
     texts_of,
 )
+from projects.rag.tuned import read_silent
 from projects.rag.vectors import Progress, embed, read_vectors
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = Path(__file__).parent / "knowledge" / "documents"
 HOME = ROOT / "build" / "rag"
-ENCODERS = ("e5_small", "use_m3")
+ENCODERS = ("e5_tuned", "use_m3")
 K = 5
 
 
@@ -62,6 +63,7 @@ class Base:
         self.fitted = weights or read_weights()
         self._rank = np.array([self.fitted["rank"].get(name, 0.0) for name in FEATURES])
         self._masker = Masker(index.passages)
+        self._silent = read_silent()
         self._weights = Weights(index.passages)
 
     def find(self, question: str, k: int = K, where: Filter | None = None) -> Found:
@@ -111,6 +113,7 @@ class Base:
             line=found.line,
             share=found.share,
             topics=topics,
+            tuned=float(self.index.encode("e5", question) @ self._silent[:-1] + self._silent[-1]),
         )
 
 
@@ -130,7 +133,7 @@ def load_index(home: Path) -> Index:
     """Open the index of a base that was built before. Raises `StoreError`."""
     passages = load_passages(home / "store")
     e5, use = _embed(passages, home, None)  # the process that ingested may have been ended before it embedded
-    return Index(passages, read_vectors(home, "e5_small"), read_vectors(home, "use_m3"), e5, use)
+    return Index(passages, read_vectors(home, e5.name), read_vectors(home, use.name), e5, use)
 
 
 def _embed(passages: Sequence[Passage], home: Path, progress: Progress | None) -> tuple[Embedder, Embedder]:

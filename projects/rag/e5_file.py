@@ -59,7 +59,8 @@ class Encoder:
     """What a character becomes before the text is cut into pieces."""
     words: Quantised
     tensors: dict[str, np.ndarray]
-    matrices: dict[str, Quantised]
+    matrices: dict[str, Quantised | np.ndarray]
+    """In 4 bits as in the file, or plain (rows, columns) after something was added to them."""
 
 
 def read_encoder(path: Path) -> Encoder:
@@ -84,7 +85,7 @@ def read_encoder(path: Path) -> Encoder:
     normal = _read_map(data, at, mapped)
     at += length
     tensors: dict[str, np.ndarray] = {}
-    matrices: dict[str, Quantised] = {}
+    matrices: dict[str, Quantised | np.ndarray] = {}
     (entries,) = struct.unpack_from("<i", data, at)
     at += 4
     for _ in range(entries):

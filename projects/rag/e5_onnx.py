@@ -6,6 +6,7 @@ section 3); matrices stay in 4 bits by the operators `GatherBlockQuantized` and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,12 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
-    def linear(self, given: str, weights: Quantised, bias: np.ndarray) -> str:
+    def linear(self, given: str, weights: Quantised | np.ndarray, bias: np.ndarray) -> str:
         """`given` (tokens, columns) times the transposed matrix, plus the bias: (tokens, rows)."""
+        if isinstance(weights, np.ndarray):
+            return str(
+                self.add("Add", self.add("MatMul", given, self.constant(weights.T)), self.constant(bias))
+            )
         rows, blocks = weights.scales.shape
         product = self.add(
             "MatMulNBits", given, self.constant(weights.nibbles), self.constant(weights.scales.astype(np.float32).ravel()),
@@ -101,10 +106,7 @@ def _layer(
 ) -> str:
     """One layer: attention, then the inner layer with GELU, each added to what came in and normalised."""
     tensors, matrices = encoder.tensors, encoder.matrices
-    parts = [matrices[f"{name}{one}.w"] for one in "qkv"]
-    together = Quantised(
-        np.concatenate([one.nibbles for one in parts]), np.concatenate([one.scales for one in parts])
-    )
+    together = _stacked([matrices[f"{name}{one}.w"] for one in "qkv"])
     biases = np.concatenate([tensors[f"{name}{one}.b"] for one in "qkv"])
     apart = graph.add("Reshape", graph.linear(hidden, together, biases), split)  # (tokens, 3, heads, head)
     apart = graph.add("Transpose", apart, perm=[1, 2, 0, 3])
@@ -125,4 +127,13 @@ def _layer(
     inner = graph.linear(inner, matrices[f"{name}fo.w"], tensors[f"{name}fo.b"])
     return graph.normalised(
         graph.add("Add", hidden, inner), tensors[f"{name}oln.w"], tensors[f"{name}oln.b"], encoder.epsilon
+    )
+
+
+def _stacked(parts: Sequence[Quantised | np.ndarray]) -> Quantised | np.ndarray:
+    """Matrices of one kind, in 4 bits or plain, one below the other."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return Quantised(
+        np.concatenate([one.nibbles for one in parts]), np.concatenate([one.scales for one in parts])
     )

@@ -1,4 +1,4 @@
-"""Turns questions and passages into unit vectors: four models that packages carry, any other one by its hub name."""
+"""Turns questions and passages into unit vectors: four models that packages carry, one of them tuned, any other by its hub name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str) -> Embedder:
-    """Load a model by its name here (`use_m3`, `e5_small`, `minilm`, `wordllama`), a hub name or a folder.
+    """Load a model by its name here (`e5_tuned`, `use_m3`, `e5_small`, `minilm`, `wordllama`), a hub name or a folder.
 
     Raises `EmbedderError` that says what to do.
     """
@@ -88,6 +88,13 @@ def _load_e5() -> Embedder:
 
     model = E5(num_threads=1)
     return _Functions("e5_small", model.dim, model.query, model.passage)
+
+
+def _load_tuned() -> Embedder:
+    from projects.rag.tuned import TunedE5
+
+    model = TunedE5()
+    return _Functions(model.name, model.dimensions, model.encode_queries, model.encode_passages)
 
 
 def _load_wordllama() -> Embedder:
@@ -174,6 +181,7 @@ def _instruction(name: str) -> str:
 _PACKAGED: dict[str, Callable[[], Embedder]] = {
     "use_m3": _load_use,
     "e5_small": _load_e5,
+    "e5_tuned": _load_tuned,
     "minilm": _load_minilm,
     "wordllama": _load_wordllama,
 }
