@@ -20,7 +20,7 @@ import msgspec
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.evidence import Evidence
 from verifolio.files import sha256_of, write_cache, write_error, write_staged
-from verifolio.record import lacks_derived
+from verifolio.freshness import lacks_derived
 from verifolio.results import Words
 from verifolio.runtimes import runtime_file, runtime_version
 

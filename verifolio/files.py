@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Write through a temporary file in the same folder, then rename over `path`."""
+    import tempfile  # with all that it imports, not when a check only reads
+
     payload = data.encode("utf-8") if isinstance(data, str) else data
     temporary = ""
     try:

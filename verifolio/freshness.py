@@ -9,7 +9,7 @@ from typing import Literal
 
 from verifolio.errors import AuthorError, Fault
 from verifolio.files import sha256_of
-from verifolio.fingerprint import Fingerprint, fingerprint_of
+from verifolio.fingerprint import Code, Fingerprint, fingerprint_of
 from verifolio.portfolio import PUBLISHED, Experiment, Portfolio
 from verifolio.results import Result, digest_of, read_result
 
@@ -30,11 +30,12 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
     """The state of every declared experiment, by name; a rest on something stale is stale."""
     states: dict[str, Freshness] = {}
     locked = _locked_products(portfolio) if profile == PUBLISHED else {}
+    code = Code(portfolio.root)
 
     def visit(experiment: Experiment) -> Freshness:
         if experiment.name not in states:
             states[experiment.name] = Freshness(experiment, "stale")  # ends cycles
-            found = _check_one(portfolio, experiment, profile, locked)
+            found = _check_one(portfolio, experiment, profile, locked, code)
             for name in experiment.needs.values():
                 other = visit(portfolio.experiment(name))
                 if other.state != "fresh" and found.state == "fresh":
@@ -51,7 +52,7 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
 
 
 def _check_one(
-    portfolio: Portfolio, experiment: Experiment, profile: str, locked: dict[str, str]
+    portfolio: Portfolio, experiment: Experiment, profile: str, locked: dict[str, str], code: Code
 ) -> Freshness:
     path = experiment.result_path(profile)
     shown = portfolio.shown(path)
@@ -66,7 +67,7 @@ def _check_one(
     if edited:
         return Freshness(experiment, "edited", result, edited)
     try:
-        now = fingerprint_of(portfolio, experiment, profile)
+        now = fingerprint_of(portfolio, experiment, profile, code)
     except AuthorError as error:  # code that Python cannot read, a declared file that is gone
         return Freshness(experiment, "stale", result, error.faults)
     reasons = [_stale(portfolio, experiment, text, at) for at, text in compare(result, now, experiment)]
@@ -123,6 +124,16 @@ def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tu
         if then.needs.get(need) != now.needs.get(need):
             changed.append((declared, f"the result of {need}, which it rests on, changed"))
     return changed
+
+
+def lacks_derived(experiment: Experiment, result: Result, profile: str = PUBLISHED) -> bool:
+    """Whether derived files are missing here, or were made from an older result."""
+    folder = experiment.derived_dir(profile)
+    if any(not (folder / name).is_file() for name in experiment.entry.derived):
+        return True
+    marker = folder / f"{experiment.key}.from"
+    made_from = marker.read_text().strip() if marker.exists() else ""
+    return bool(experiment.entry.derived) and made_from != result.digest
 
 
 def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = "") -> Fault:

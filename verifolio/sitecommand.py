@@ -56,7 +56,7 @@ def run_stale(root: Path) -> None:
 
 def derive_missing(root: Path) -> None:
     """Make derived files that this machine lacks, each in a process of its own."""
-    from verifolio.record import lacks_derived
+    from verifolio.freshness import lacks_derived
 
     for one in check_freshness(read_portfolio(root)).values():
         if one.result and one.experiment.entry.derived and lacks_derived(one.experiment, one.result):

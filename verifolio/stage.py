@@ -95,15 +95,18 @@ def compose(
     live: dict[str, str] | None = None,
     drafts: bool = False,
     evidence: Evidence | None = None,
+    history: History | None = None,
 ) -> tuple[list[_Draft], list[Fault]]:
     """Everything that staging would write, and all faults; touches nothing but caches.
+
+    Who looks at the faults alone gives an empty `history`: past values are shown, never judged.
 
     Posts that are not out yet are bound and checked like any other, but stay out of lists and pages.
     """
     evidence, site = evidence or gather_evidence(root), read_site(root, live)
     posts, faults = read_posts(root)
     posts = date_posts(posts, site.today())
-    history, weeks = read_history(root), read_weeks(root)
+    history, weeks = read_history(root) if history is None else history, read_weeks(root)
     composed = []
     post_pages: dict[tuple[str, str], tuple[Post, Page]] = {}
     for lang in LANGS:
