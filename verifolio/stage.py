@@ -15,7 +15,7 @@ from pathlib import Path
 from verifolio.bind import bind_text
 from verifolio.browser import Rung, place_served
 from verifolio.cards import render_cards
-from verifolio.demos import read_demos
+from verifolio.demos import demos_of
 from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence, gather_evidence
 from verifolio.files import write_error, write_if_changed
@@ -156,19 +156,21 @@ def _stage_posts(
         (post for post in shelf.posts if post.meta.week and not post.broken),
         key=lambda one: one.meta.week or 0,
     )
+    shown = {post.source for post in shelf.posts}
+    place = {post.source: at for at, post in enumerate(weekly)}
     for post in posts:
         page = Page(post.source, post.staged, draft.lang, evidence.for_page(), site)
-        at = weekly.index(post) if post in weekly else -1
+        at = place.get(post.source, -1)
         before = weekly[at - 1] if at > 0 else None
         after = weekly[at + 1] if 0 <= at < len(weekly) - 1 else None
         rendered = render_post(page, post, shelf.handlers(), (before, after))
-        if post in shelf.posts:
+        if post.source in shown:
             draft.pages[post.staged] = rendered.text
             draft.cards[rendered.card_path] = rendered.card
         else:
             draft.hidden[post.staged] = (post, rendered.text)
         if (
-            post in shelf.posts
+            post.source in shown
             and post.meta.notebook
             and (path := evidence.portfolio.root / post.meta.notebook).exists()
         ):
@@ -221,7 +223,7 @@ def _stage_generated(
         source = f"projects/{slug}/experiments.yml"
         add(source, f"projects/{slug}.md", partial(render_project, project=project, shelf=shelf))
     try:
-        shown = {slug: demo for slug, demo in read_demos(evidence.portfolio.root).items() if demo.recorded}
+        shown = {slug: demo for slug, demo in demos_of(evidence).items() if demo.recorded}
         for slug, demo in shown.items():
             source = f"demos/{slug}/demo.yml"
             add(source, f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
