@@ -129,6 +129,22 @@ def test_without_derived_files_the_rung_says_why(running):
     assert "vf-demo-browser" not in page
 
 
+def test_a_build_that_derives_nothing_names_the_rungs_that_it_left_out(running):
+    declare(
+        running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")
+    )
+    (running.root / "build/derived/toy/model.txt").unlink(missing_ok=True)
+    built = running.verifolio("site", "--no-run")
+    assert built.code == 0, built.said
+    told = [line for line in built.said.splitlines() if "left out" in line]
+    assert told == [
+        "browser rungs left out, their files are not derived yet: toy "
+        "(verifolio derive toy.export, then build again)"
+    ]
+    assert running.verifolio("derive", "toy.export").code == 0
+    assert "left out" not in running.verifolio("site", "--no-run").said
+
+
 def test_derived_files_of_an_older_result_are_as_good_as_none(running):
     declare(
         running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")

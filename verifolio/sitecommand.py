@@ -9,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from verifolio.browser import underived
+from verifolio.demos import demos_of
 from verifolio.errors import AuthorError
+from verifolio.evidence import gather_evidence
 from verifolio.freshness import Freshness, check_freshness
 from verifolio.portfolio import read_portfolio
 from verifolio.runtimes import install_runtimes
@@ -29,6 +32,8 @@ def make_site(root: Path, *, run: bool = True, drafts: bool = False) -> None:
     place = "preview" if drafts else "site"
     for warning in report.warnings:
         click.echo(f"  {warning}", err=True)
+    if not run:
+        tell_left_out(root)
     seconds = time.perf_counter() - started
     pages = sum(1 for _ in (root / "build" / place).rglob("*.html"))
     if report.changed:
@@ -68,6 +73,20 @@ def derive_missing(root: Path) -> None:
                 raise AuthorError(
                     f"{one.experiment.name}: deriving failed (see above)", path=one.experiment.declared_in
                 )
+
+
+def tell_left_out(root: Path) -> None:
+    """Name the demos that do not run in the page here because nobody derived their files, and the way to them."""
+    evidence = gather_evidence(root)
+    browsers = {slug: one.browser for slug, one in demos_of(evidence).items() if one.recorded and one.browser}
+    lacking = {slug: names for slug, one in browsers.items() if (names := underived(evidence, one))}
+    if lacking:
+        experiments = dict.fromkeys(name for names in lacking.values() for name in names)
+        click.echo(
+            f"browser rungs left out, their files are not derived yet: {', '.join(lacking)} "
+            f"(verifolio derive {' '.join(experiments)}, then build again)",
+            err=True,
+        )
 
 
 def _why(one: Freshness) -> str:
