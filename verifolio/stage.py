@@ -5,9 +5,11 @@ Writes below build/docs/<lang> only, only what changed, and removes what no sour
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -73,7 +75,8 @@ def stage(
     card is drawn, which nobody sees on this machine.
     """
     started = time.perf_counter()
-    composed, faults = compose(root, live=live, drafts=drafts)
+    with _no_sweeping():
+        composed, faults = compose(root, live=live, drafts=drafts)
     if faults and strict:
         raise AuthorError(faults=faults)
     report = StageReport(faults=sorted(set(faults)))
@@ -87,6 +90,18 @@ def stage(
     place_served(root, composed[0].rungs)
     report.seconds = time.perf_counter() - started
     return report
+
+
+@contextlib.contextmanager
+def _no_sweeping() -> Iterator[None]:
+    """No search for circular rubbish meanwhile: there is none, and with 500 posts it takes a sixth of the time."""
+    swept = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if swept:
+            gc.enable()
 
 
 def compose(
