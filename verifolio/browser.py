@@ -113,15 +113,19 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     return Rung(f"demos/{slug}/{browser.module}", groups[0], groups[1:], code)
 
 
-def underived(evidence: Evidence, browser: Browser) -> list[str]:
-    """The experiments whose derived files the rung needs and this machine lacks."""
+def ways_to(evidence: Evidence, browser: Browser) -> list[str]:
+    """The commands that bring what the rung needs and this machine lacks; none where it runs."""
     groups: list[Browser | Later] = [browser, *browser.groups()]
-    return [
-        experiment
+    ways = [
+        f"verifolio derive {experiment}"
         for group in groups
         for experiment, names in group.weights.items()
         if _lacks(evidence, experiment, names)
     ]
+    runtimes = [name for group in groups for name in group.runtime]
+    if any(runtime_file(evidence.portfolio.root, name) is None for name in runtimes):
+        ways.append("npm ci --ignore-scripts")
+    return ways
 
 
 def _lacks(evidence: Evidence, experiment: str, names: list[str]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from verifolio.browser import underived
+from verifolio.browser import ways_to
 from verifolio.demos import demos_of
 from verifolio.errors import AuthorError
 from verifolio.evidence import gather_evidence
@@ -76,15 +76,15 @@ def derive_missing(root: Path) -> None:
 
 
 def tell_left_out(root: Path) -> None:
-    """Name the demos that do not run in the page here because nobody derived their files, and the way to them."""
+    """Name the demos that do not run in the page as built here, and the commands that change it."""
     evidence = gather_evidence(root)
     browsers = {slug: one.browser for slug, one in demos_of(evidence).items() if one.recorded and one.browser}
-    lacking = {slug: names for slug, one in browsers.items() if (names := underived(evidence, one))}
-    if lacking:
-        experiments = dict.fromkeys(name for names in lacking.values() for name in names)
+    ways = {slug: needed for slug, one in browsers.items() if (needed := ways_to(evidence, one))}
+    if ways:
+        commands = dict.fromkeys(command for each in ways.values() for command in each)
         click.echo(
-            f"browser rungs left out, their files are not derived yet: {', '.join(lacking)} "
-            f"(verifolio derive {' '.join(experiments)}, then build again)",
+            f"browser rungs left out, whose files are not here: {', '.join(ways)} "
+            f"({', '.join(commands)}, then build again)",
             err=True,
         )
 
