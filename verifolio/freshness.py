@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from verifolio.errors import AuthorError, Fault
-from verifolio.files import sha256_of
+from verifolio.files import parse_once, sha256_of
 from verifolio.fingerprint import Code, Fingerprint, fingerprint_of
 from verifolio.portfolio import PUBLISHED, Experiment, Portfolio
 from verifolio.results import Result, digest_of, read_result
@@ -145,12 +144,9 @@ def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = ""
 def _locked_products(portfolio: Portfolio) -> dict[str, str]:
     """Result file → SHA-256 as pytask recorded it; its journal holds what a run finished since."""
     path = portfolio.root / "pytask.lock"
-    try:
-        tasks = tomllib.loads(path.read_text(encoding="utf-8")).get("task", []) if path.exists() else []
-    except ValueError as error:
-        raise AuthorError(
-            f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
-        ) from None
+    payload = path.read_bytes() if path.exists() else b""
+    cache = portfolio.root / "build" / "cache" / "lock"
+    tasks = parse_once(cache, payload, lambda: _tasks(payload))
     journal = path.with_name("pytask.lock.journal")
     for line in (
         journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
@@ -160,3 +156,16 @@ def _locked_products(portfolio: Portfolio) -> dict[str, str]:
         except ValueError:
             break  # a kill cut the last line short
     return {name: digest for task in tasks for name, digest in task.get("produces", {}).items()}
+
+
+def _tasks(payload: bytes) -> list[Any]:
+    """The tasks of a pytask.lock."""
+    import tomllib  # seldom: see above
+
+    try:
+        tasks: list[Any] = tomllib.loads(payload.decode("utf-8")).get("task", [])
+    except ValueError as error:
+        raise AuthorError(
+            f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
+        ) from None
+    return tasks
