@@ -25,6 +25,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "verifolio.stamp"
 UV = "uv==0.13.9"
 LEVELS = {"site": [], "run": ["run"], "test": ["run", "test"]}
+LOCK_WAIT_S, LOCK_PAUSE_S = 600, 5
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -112,14 +113,41 @@ def need_browser() -> None:
         )
         return
     print("environment: installing Chromium and a Chinese font through apt …", flush=True)
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (
         ["apt-get", "update", "-qq"],
         ["apt-get", "install", "-y", "-qq", "chromium", "fonts-noto-cjk"],
     ):
-        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
-            print(f"environment: ‘{' '.join(command)}’ failed; end-to-end tests cannot run", file=sys.stderr)
+        if error := apt(command):
+            print(
+                f"{error}environment: ‘{' '.join(command)}’ failed; end-to-end tests cannot run",
+                file=sys.stderr,
+            )
             return
+
+
+def apt(command: list[str]) -> str:
+    """What apt complained of, "" when all is well; while another apt or dpkg is at work it is waited for.
+
+    Not by apt's own DPkg::Lock::Timeout: `update` does not heed it, and nobody is told why nothing happens.
+    """
+    # In English, so that the complaint can be known.
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    end, told = time.monotonic() + LOCK_WAIT_S, False
+    while True:
+        done = subprocess.run(
+            command, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        )
+        if not done.returncode:
+            return ""
+        if "Could not get lock" not in done.stderr or time.monotonic() >= end:
+            return done.stderr
+        if not told:
+            print(
+                f"environment: another apt or dpkg is at work; waiting for it, {LOCK_WAIT_S / 60:.0f} minutes at most …",
+                flush=True,
+            )
+            told = True
+        time.sleep(LOCK_PAUSE_S)
 
 
 def run(command: list[str], failure: str, environment: dict[str, str] | None = None) -> None:

@@ -34,8 +34,8 @@ def copy_repository(target: Path) -> None:
 def make_rungs() -> None:
     """What demos need in the browser and git does not hold, made once in this work tree: derived weights, npm's runtimes."""
     from verifolio.demos import read_demos
+    from verifolio.freshness import lacks_derived
     from verifolio.portfolio import read_portfolio
-    from verifolio.record import lacks_derived
     from verifolio.results import read_result
     from verifolio.runtimes import install_runtimes
 

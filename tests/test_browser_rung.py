@@ -129,6 +129,29 @@ def test_without_derived_files_the_rung_says_why(running):
     assert "vf-demo-browser" not in page
 
 
+def test_a_build_that_derives_nothing_names_the_rungs_that_it_left_out(running):
+    declare(
+        running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")
+    )
+    (running.root / "build/derived/toy/model.txt").unlink(missing_ok=True)
+    built = running.verifolio("site", "--no-run")
+    assert built.code == 0, built.said
+    told = [line for line in built.said.splitlines() if "left out" in line]
+    assert told == [
+        "browser rungs left out, whose files are not here: toy "
+        "(verifolio derive toy.export, then build again)"
+    ]
+    assert running.verifolio("derive", "toy.export").code == 0
+    assert "left out" not in running.verifolio("site", "--no-run").said
+
+
+def test_a_rung_without_its_runtime_is_left_out_aloud_too(running):
+    lock = {"packages": {"node_modules/runner": {"version": "1.0.0"}}}
+    running.write("package-lock.json", json.dumps(lock))
+    declare(running, BROWSER.format(", runtime: [runner/run.mjs]"))
+    assert "toy (npm ci --ignore-scripts, then build again)" in running.verifolio("site", "--no-run").said
+
+
 def test_derived_files_of_an_older_result_are_as_good_as_none(running):
     declare(
         running, BROWSER.replace("toy.measure: [measure/weights.json]", "toy.export: [model.txt]").format("")

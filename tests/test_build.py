@@ -21,7 +21,7 @@ from repository import REPOSITORY, share_cache
 
 from scripts.bench_build import free_port, wait_for
 from scripts.synthetic_site import write_portfolio, write_posts
-from verifolio import speedups
+from verifolio import excerpts, searchtext, speedups
 from verifolio.build import build_site, child_environment, listing
 from verifolio.cache import Cache
 from verifolio.errors import AuthorError
@@ -143,12 +143,12 @@ def test_every_patch_knows_the_installed_source() -> None:
 
 @pytest.mark.parametrize("name", [name for name in ODD_POSTS if name not in ("same-id", "links", "svg")])
 def test_odd_leads_are_not_cut(name: str) -> None:
-    assert speedups.lead_of(f"# T\n\n{ODD_POSTS[name]}\n", "<!-- more -->") is None
+    assert excerpts.lead_of(f"# T\n\n{ODD_POSTS[name]}\n", "<!-- more -->") is None
 
 
 def test_plain_lead_is_cut() -> None:
     text = "# T\n\nA **lead** with [a link](b.md).\n\n<!-- more -->\n\n```python\nx\n```\n"
-    assert speedups.lead_of(text, "<!-- more -->") == "# T\n\nA **lead** with [a link](b.md)."
+    assert excerpts.lead_of(text, "<!-- more -->") == "# T\n\nA **lead** with [a link](b.md)."
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_lightened_html_means_the_same_to_search_and_reading_time(html: str) -> 
         parser.feed(text)
         return "".join(parser.text)
 
-    assert sections(speedups.lighten(html)) == sections(html)
-    assert words(speedups.lighten(html)) == words(html)
+    assert sections(searchtext.lighten(html)) == sections(html)
+    assert words(searchtext.lighten(html)) == words(html)
 
 
 def test_unchanged_site_is_left_alone(small: Path) -> None:

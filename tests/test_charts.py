@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from verifolio.charts import chart_data, render_svg
+from verifolio.charts import chart_data, draw
 from verifolio.errors import AuthorError
 from verifolio.results import Chart, read_result
 
@@ -27,13 +27,13 @@ def changed(chart: Chart, **spec) -> Chart:
 
 @pytest.mark.parametrize(("lang", "word"), [("zh", "词表"), ("en", "word lists")])
 def test_words_are_those_of_the_language(chart, cache, lang, word):
-    svg = render_svg(chart, lang, "wide", cache)
+    svg = draw(chart, lang, cache).wide
     assert f">{word}<" in svg
     assert "@" not in svg
 
 
 def test_colours_are_variables_that_follow_the_page(chart, cache):
-    svg = render_svg(chart, "en", "wide", cache).lower()
+    svg = draw(chart, "en", cache).wide.lower()
     assert "var(--vf-c1)" in svg
     assert "var(--vf-ink)" in svg
     assert not {"#0072b2", "#1a1a1a", "#ffffff", 'fill="white"', "font-family"} & set(svg.split())
@@ -41,23 +41,24 @@ def test_colours_are_variables_that_follow_the_page(chart, cache):
 
 
 def test_two_widths_are_drawn(chart, cache):
-    wide, narrow = (render_svg(chart, "en", size, cache) for size in ("wide", "narrow"))
+    drawing = draw(chart, "en", cache)
+    wide, narrow = drawing.wide, drawing.narrow
     assert 'viewBox="0 0 660 ' in wide
     assert 'viewBox="0 0 330 ' in narrow
 
 
 def test_a_drawing_comes_from_the_cache_the_second_time(chart, tmp_path, monkeypatch):
-    first = render_svg(chart, "en", "narrow", tmp_path)
+    first = draw(chart, "en", tmp_path).narrow
     import vl_convert
 
     monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda **_: pytest.fail("drawn again"))
-    assert render_svg(chart, "en", "narrow", tmp_path) == first
+    assert draw(chart, "en", tmp_path).narrow == first
 
 
 def test_ids_of_two_charts_on_a_page_differ(chart, cache):
     clipped = changed(chart, mark={"type": "bar", "clip": True})
     other = changed(chart, mark={"type": "bar", "clip": True, "opacity": 0.5})
-    first, second = (render_svg(one, "en", "wide", cache) for one in (clipped, other))
+    first, second = (draw(one, "en", cache).wide for one in (clipped, other))
     assert 'id="' in first
     assert not set(_ids(first)) & set(_ids(second))
 
@@ -86,12 +87,12 @@ def test_a_chart_without_data_is_refused(chart):
 
 def test_a_word_without_translation_is_refused(chart, tmp_path):
     with pytest.raises(AuthorError, match="uses the word @constant but gives no translation"):
-        render_svg(Chart(chart.spec, {}), "en", "wide", tmp_path)
+        draw(Chart(chart.spec, {}), "en", tmp_path)
 
 
 def test_a_specification_that_cannot_be_drawn_is_refused(chart, tmp_path):
     with pytest.raises(AuthorError, match="Vega-Lite cannot draw the chart"):
-        render_svg(changed(chart, mark="bra"), "en", "wide", tmp_path)
+        draw(changed(chart, mark="bra"), "en", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,7 +108,7 @@ def test_a_chart_without_a_finite_size_is_refused(chart, cache):
         },
     )
     with pytest.raises(AuthorError, match="no finite size"):
-        render_svg(empty, "en", "wide", cache)
+        draw(empty, "en", cache)
 
 
 def test_words_in_a_chart_keep_all_their_digits(chart, cache):
@@ -115,7 +116,7 @@ def test_words_in_a_chart_keep_all_their_digits(chart, cache):
     for layer in (spec, *spec.get("layer", [])):
         layer.get("encoding", {}).get("y", {}).pop("axis", None)
     words = {key: dict.fromkeys(text, "0.9628") for key, text in chart.words.items()}
-    assert ">0.9628<" in render_svg(Chart(spec, words), "en", "wide", cache)
+    assert ">0.9628<" in draw(Chart(spec, words), "en", cache).wide
 
 
 def test_a_long_title_below_a_chart_is_folded_for_a_phone_only(chart, cache):
@@ -125,8 +126,8 @@ def test_a_long_title_below_a_chart_is_folded_for_a_phone_only(chart, cache):
         if "x" in layer.get("encoding", {}):
             layer["encoding"]["x"]["title"] = long
     changed = Chart(spec, chart.words)
-    assert f">{long}<" in render_svg(changed, "en", "wide", cache)
-    narrow = render_svg(changed, "en", "narrow", cache)
+    assert f">{long}<" in draw(changed, "en", cache).wide
+    narrow = draw(changed, "en", cache).narrow
     assert ">share of all the words that a list of words<" in narrow
     assert ">knows, with the interval (%)<" in narrow
     assert long in chart_data(changed, "en")[0]  # and the table is as it was
@@ -138,6 +139,6 @@ def test_an_axis_of_thousands_says_three_digits(chart, cache):
     for channel in large.spec["encoding"].values():
         if channel.get("field") == "accuracy":
             channel["axis"] = {"values": [18751], "format": "~s"}
-    drawn = render_svg(large, "en", "wide", cache)
+    drawn = draw(large, "en", cache).wide
     assert "18.8k" in drawn
     assert "18.751k" not in drawn

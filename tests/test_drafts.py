@@ -43,7 +43,7 @@ def test_a_post_that_is_not_out_is_neither_a_page_nor_in_any_list(workbench, how
 def test_the_preview_shows_it_and_says_what_it_is(workbench, how, mark):
     hold_back(workbench, how)
     stage(workbench.root, drafts=True)
-    assert f"mark: {mark}" in staged(workbench, "blog/posts/second-look.md")
+    assert f'mark: "{mark}"' in staged(workbench, "blog/posts/second-look.md")
     assert f">{mark}</span>" in staged(workbench, "index.md")
 
 

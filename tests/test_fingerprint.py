@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verifolio.errors import AuthorError
-from verifolio.fingerprint import code_hashes, fingerprint_of
+from verifolio.fingerprint import Code, fingerprint_of
 from verifolio.portfolio import read_portfolio
 from verifolio.sources import syntax_hash
 
@@ -77,35 +77,35 @@ def write(root, **files):
 )
 def test_imports_are_followed_however_they_are_written(statement, tmp_path):
     write(tmp_path, x__main=statement, x__helper="from projects.y import deep", y__deep="import json")
-    hashes = code_hashes(tmp_path, "projects.x.main")
+    hashes = Code(tmp_path).hashes("projects.x.main")
     assert list(hashes) == ["projects/x/helper.py", "projects/x/main.py", "projects/y/deep.py"]
 
 
 def test_modules_that_import_each_other_are_each_counted_once(tmp_path):
     write(tmp_path, x__a="from projects.x import b", x__b="from projects.x import a")
-    assert list(code_hashes(tmp_path, "projects.x.a")) == ["projects/x/a.py", "projects/x/b.py"]
+    assert list(Code(tmp_path).hashes("projects.x.a")) == ["projects/x/a.py", "projects/x/b.py"]
 
 
 def test_a_module_that_nothing_imports_does_not_count(tmp_path):
     write(tmp_path, x__main="x = 1", x__other="y = 1")
-    assert list(code_hashes(tmp_path, "projects.x.main")) == ["projects/x/main.py"]
+    assert list(Code(tmp_path).hashes("projects.x.main")) == ["projects/x/main.py"]
 
 
 def test_the_packages_own_init_counts_when_it_is_imported(tmp_path):
     write(tmp_path, x__main="import projects.x", x____init__="x = 1")
-    assert len(code_hashes(tmp_path, "projects.x.main")) == 2
+    assert len(Code(tmp_path).hashes("projects.x.main")) == 2
 
 
 def test_a_missing_module_names_where_it_was_declared(tmp_path):
     with pytest.raises(AuthorError, match=r"no module ‘projects\.x\.gone’") as caught:
-        code_hashes(tmp_path, "projects.x.gone", "projects/x/experiments.yml")
+        Code(tmp_path).hashes("projects.x.gone", "projects/x/experiments.yml")
     assert caught.value.path == "projects/x/experiments.yml"
 
 
 def test_code_that_python_cannot_read_is_named_with_its_line(tmp_path):
     write(tmp_path, x__main="x = 1\ndef broken(:\n")
     with pytest.raises(AuthorError, match="not valid Python") as caught:
-        code_hashes(tmp_path, "projects.x.main")
+        Code(tmp_path).hashes("projects.x.main")
     assert (caught.value.path, caught.value.line) == ("projects/x/main.py", 2)
 
 

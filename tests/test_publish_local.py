@@ -135,7 +135,7 @@ def test_publishing_the_site_imports_no_hubs_client():
 
 
 def classifier_files(target: Target):
-    from verifolio.record import lacks_derived
+    from verifolio.freshness import lacks_derived
 
     portfolio = read_portfolio(ROOT)
     export = portfolio.experiment("sentiment.export")

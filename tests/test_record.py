@@ -8,8 +8,9 @@ import pytest
 
 from verifolio.busy import alone_with
 from verifolio.errors import AuthorError
+from verifolio.freshness import lacks_derived
 from verifolio.portfolio import read_portfolio
-from verifolio.record import Run, lacks_derived
+from verifolio.record import Run
 
 WORDS = {"zh": "数", "en": "number"}
 

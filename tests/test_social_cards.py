@@ -33,11 +33,11 @@ def test_each_post_and_the_site_have_a_small_card_of_the_right_size(workbench, l
 def test_the_page_names_its_card_and_another_title_makes_another_name(workbench):
     stage(workbench.root)
     page = "build/docs/zh/blog/posts/second-look.md"
-    before = re.search(r"card: (\S+)", workbench.read(page)).group(1)
+    before = re.search(r'"card": "([^"]+)"', workbench.read(page)).group(1)
     assert (workbench.root / "build/docs/zh" / before).exists()
     workbench.edit("blog/second-look/zh.md", "title: 再看一眼", "title: 再看两眼")
     stage(workbench.root)
-    after = re.search(r"card: (\S+)", workbench.read(page)).group(1)
+    after = re.search(r'"card": "([^"]+)"', workbench.read(page)).group(1)
     assert after != before
     assert not (workbench.root / "build/docs/zh" / before).exists()
 

@@ -240,7 +240,8 @@ def _bind_block(
         kind = found.group("kind")
         if kind not in handlers:
             raise AuthorError(f"unknown block ‘{kind}’", hint=did_you_mean(kind, sorted(handlers)))
-        parsed = parse_yaml("\n".join(body), path=page.source, first_line=start + 1) or {}
+        parsed = parse_yaml("\n".join(body), path=page.source, first_line=start + 1) if body else None
+        parsed = parsed or {}
         if not isinstance(parsed, dict):
             raise AuthorError(
                 f"the body of ‘::: {kind}’ is not a list of keys", hint="key: value, a line each"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import re
 from typing import Any
 
 from verifolio.bind import Block, bind_inline, check_claim
-from verifolio.charts import chart_data, render_svg
+from verifolio.charts import draw
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.expressions import Ref, find_table
 from verifolio.page import Page
 from verifolio.quote import quote_code
-from verifolio.results import Cell, Chart, Column, Result
+from verifolio.results import Cell, Column, Result
 from verifolio.units import format_value
 from verifolio.words import say
 
@@ -74,42 +73,25 @@ def chart_block(page: Page, block: Block) -> str:
         check_claim(claim, page, block.line)
     title = bind_inline(str(block.body["title"]), page, block.line, plain=True)
     alt = html.escape(bind_inline(str(block.body["alt"]), page, block.line, plain=True), quote=True)
-    chart = result.charts[key]
-    cache = page.evidence.portfolio.root / "build" / "cache" / "charts"
+    drawing = draw(result.charts[key], page.lang, page.evidence.portfolio.root / "build" / "cache" / "charts")
     drawings = [
-        f'<div class="vf-chart-{size}" role="img" aria-label="{alt}" markdown="0">'
-        f"{render_svg(chart, page.lang, size, cache)}</div>"
-        for size in ("wide", "narrow")
+        f'<div class="vf-chart-{size}" role="img" aria-label="{alt}" markdown="0">{svg}</div>'
+        for size, svg in (("wide", drawing.wide), ("narrow", drawing.narrow))
     ]
     anchor = f"chart-{result.project}-{result.experiment}-{key}"
     state = " vf-stale" if stale else ""
-    data = data_table(page, result, key)
     return "\n".join(
         [
             f'<figure class="vf-chart{state}" id="{anchor}" markdown="1">',
             f'<figcaption markdown="0">{html.escape(title)}</figcaption>',
             *drawings,
-            f'<details class="vf-data" markdown="0"><summary>{say("data", page.lang)}</summary>{data}</details>',
+            f'<details class="vf-data" markdown="0"><summary>{say("data", page.lang)}</summary>{drawing.table}</details>',
             "",
             _source(page, ref),
             "",
             "</figure>",
         ]
     )
-
-
-def data_table(page: Page, result: Result, key: str) -> str:
-    """A chart's data as an HTML table."""
-    return _data_table(result.charts[key], page.lang)
-
-
-@functools.lru_cache(maxsize=512)  # as with the drawing
-def _data_table(chart: Chart, lang: str) -> str:
-    titles, rows, cut = chart_data(chart, lang)
-    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
-    body = "".join("<tr>" + "".join(f"<td>{_datum(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    more = f'<tr><td colspan="{len(titles)}">…</td></tr>' if cut else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}{more}</tbody></table>"
 
 
 def code_block(page: Page, block: Block) -> str:
@@ -215,11 +197,3 @@ def _source(page: Page, ref: Ref) -> str:
     return (
         f"[{say('receipt', page.lang)} · {ref.experiment}]({page.link(page.receipt(ref))})\n{{ .vf-source }}"
     )
-
-
-def _datum(cell: Any) -> str:
-    if cell is None:
-        return "—"
-    if isinstance(cell, float):
-        return f"{cell:.4g}" if abs(cell) < 1e5 else f"{cell:,.0f}"
-    return html.escape(str(cell))

@@ -20,7 +20,7 @@ import msgspec
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.evidence import Evidence
 from verifolio.files import sha256_of, write_cache, write_error, write_staged
-from verifolio.record import lacks_derived
+from verifolio.freshness import lacks_derived
 from verifolio.results import Words
 from verifolio.runtimes import runtime_file, runtime_version
 
@@ -113,6 +113,28 @@ def browser_rung(evidence: Evidence, slug: str, browser: Browser) -> Rung:
     return Rung(f"demos/{slug}/{browser.module}", groups[0], groups[1:], code)
 
 
+def ways_to(evidence: Evidence, browser: Browser) -> list[str]:
+    """The commands that bring what the rung needs and this machine lacks; none where it runs."""
+    groups: list[Browser | Later] = [browser, *browser.groups()]
+    ways = [
+        f"verifolio derive {experiment}"
+        for group in groups
+        for experiment, names in group.weights.items()
+        if _lacks(evidence, experiment, names)
+    ]
+    runtimes = [name for group in groups for name in group.runtime]
+    if any(runtime_file(evidence.portfolio.root, name) is None for name in runtimes):
+        ways.append("npm ci --ignore-scripts")
+    return ways
+
+
+def _lacks(evidence: Evidence, experiment: str, names: list[str]) -> bool:
+    """Whether derived files among these are missing, or come from an older result."""
+    result = evidence.result(experiment)
+    lacks = lacks_derived(evidence.portfolio.experiment(experiment), result)
+    return lacks and any(name in result.receipt.derived for name in names)
+
+
 def _modules(root: Path, module: Path) -> dict[str, Path]:
     """The code beside a module and what it imports from elsewhere in the portfolio, by its place in the site."""
     pending = sorted(path for path in module.parent.rglob("*") if path.suffix in CODE)
@@ -143,10 +165,8 @@ def _served(
         except AuthorError as error:
             raise AuthorError(f"browser: {error.faults[0].message}", path=declared) from None
         one, receipt = evidence.portfolio.experiment(experiment), result.receipt
-        if lacks_derived(one, result) and any(name in receipt.derived for name in names):
-            missing = (
-                missing or "browser_no_weights"
-            )  # none, or those of an older result: `verifolio site` makes them
+        if _lacks(evidence, experiment, names):
+            missing = missing or "browser_no_weights"  # `verifolio site` makes them
             continue
         for name in names:
             made, folder = receipt.products, one.results_dir()

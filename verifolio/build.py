@@ -26,6 +26,8 @@ from typing import IO, Any
 from verifolio.errors import AuthorError, Fault
 from verifolio.files import write_atomic, write_error
 
+# The modules of ours that decide what a page becomes.
+_MAKERS = ("render", "speedups", "kept", "excerpts", "searchtext", "build")
 # Language: its configuration and its place in the site.
 LANGUAGES = {"zh": ("mkdocs.yml", ""), "en": ("mkdocs.en.yml", "en")}
 
@@ -99,7 +101,7 @@ def fingerprint(root: Path, langs: Sequence[str], *, strict: bool) -> str:
     folders += [root / "site_src" / "overrides", root / "site_src" / "hooks"]
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     files += [root / config for config, _ in LANGUAGES.values()]
-    files += [Path(__file__).with_name(f"{name}.py") for name in ("render", "speedups", "build")]
+    files += [Path(__file__).with_name(f"{name}.py") for name in _MAKERS]
     for path in files:
         digest.update(f"\n{path}:".encode())
         if path.is_file():

@@ -46,8 +46,13 @@ def receipt_block(page: Page, block: Block) -> str:
 
 
 def _card(page: Page, card_id: str, expression: str, quantity: Quantity) -> str:
-    link = f'<span class="vf-card-link">{say("open_receipt", page.lang)}</span>'
-    return f'<div class="vf-card" id="{card_id}" popover>{_content(page, expression, quantity, link)}</div>'
+    found, key = page.evidence.found, ("card", page.lang, expression)  # the same on every page that binds it
+    if key not in found:
+        link = f'<span class="vf-card-link">{say("open_receipt", page.lang)}</span>'
+        content = _content(page, expression, quantity, link)
+        found[key] = f'<div class="vf-card" id="{card_id}" popover>{content}</div>'
+    card: str = found[key]
+    return card
 
 
 def _content(page: Page, expression: str, quantity: Quantity, link: str) -> str:

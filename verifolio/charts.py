@@ -6,8 +6,10 @@ dark. Two widths are drawn, because a chart that is only shrunk cannot be read o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import html
 import importlib.util
 import re
 from pathlib import Path
@@ -45,32 +47,37 @@ _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what 
 _RENDERER = "7"  # part of the cache's key: raise it when the code below draws differently
 
 
+class Drawing(msgspec.Struct, frozen=True):
+    """A chart in one language: both drawings, the titles of its data's columns, the data as an HTML table."""
+
+    wide: str
+    narrow: str
+    titles: list[str]
+    table: str
+
+
 @functools.lru_cache(maxsize=512)  # a receipt and its posts show the same drawing
-def render_svg(chart: Chart, lang: str, size: str, cache: Path) -> str:
-    """One drawing, from the cache when neither the chart nor this file changed, or when it still means the same."""
-    known = cache / f"{_key(chart, lang, size)}.svg"
-    try:
-        return known.read_text(encoding="utf-8")
-    except OSError:
-        svg = _drawn(chart, lang, size, cache)
-    write_cache(known, svg.encode())
-    return svg
+def draw(chart: Chart, lang: str, cache: Path) -> Drawing:
+    """All of a chart, from the cache when neither it nor this file changed, or when it still means the same."""
+    known = cache / f"{_key(chart, lang)}.json"
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(known.read_bytes(), type=Drawing)
+    wide, narrow = (_drawn(chart, lang, size, cache) for size in WIDTHS)
+    drawing = Drawing(wide, narrow, chart_data(chart, lang)[0], _data_table(chart, lang))
+    write_cache(known, msgspec.json.encode(drawing))
+    return drawing
 
 
-def _key(chart: Chart, lang: str, size: str) -> str:
-    parts = [_reader(), _engine_version().encode(), lang.encode(), size.encode(), _raw(chart)]
+def _key(chart: Chart, lang: str) -> str:
+    parts = [_reader(), _engine_version().encode(), lang.encode(), msgspec.json.encode(chart)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
-
-
-@functools.lru_cache(maxsize=256)
-def _raw(chart: Chart) -> bytes:
-    return msgspec.json.encode(chart)
 
 
 @functools.cache
 def _reader() -> bytes:
-    """This file's own hash: whoever changes how a chart is prepared, prepares all anew."""
-    return hashlib.sha256(Path(__file__).read_bytes()).digest()
+    """The hash of this file and of the words that it uses: whoever changes them, prepares all charts anew."""
+    files = (Path(__file__), Path(__file__).with_name("words.py"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).digest()
 
 
 def _drawn(chart: Chart, lang: str, size: str, cache: Path) -> str:
@@ -112,6 +119,22 @@ def chart_data(chart: Chart, lang: str) -> tuple[list[str], list[list[Any]], boo
     heads = [say(ends[name], lang) if name in ends else titles.get(name) or name for name in fields]
     heads = [say("series", lang) if head == "name" else head for head in heads]
     return heads, cells, len(rows) > MAX_ROWS
+
+
+def _data_table(chart: Chart, lang: str) -> str:
+    titles, rows, cut = chart_data(chart, lang)
+    head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{_datum(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    more = f'<tr><td colspan="{len(titles)}">…</td></tr>' if cut else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}{more}</tbody></table>"
+
+
+def _datum(cell: Any) -> str:
+    if cell is None:
+        return "—"
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1e5 else f"{cell:,.0f}"
+    return html.escape(str(cell))
 
 
 def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def check(root: Path) -> list[Fault]:
     """All faults, sorted by file; an empty list means that the site may be built and believed."""
     evidence = gather_evidence(root)
     faults = [reason for one in evidence.states.values() for reason in one.reasons]
-    drafts, content = compose(root, evidence=evidence)
+    drafts, content = compose(root, evidence=evidence, history={})
     faults += content
     for draft in drafts:
         faults += find_broken_links(draft.lang, draft.pages, draft.copies, later=draft.hidden)

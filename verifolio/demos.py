@@ -10,6 +10,7 @@ import msgspec
 
 from verifolio.browser import Browser
 from verifolio.errors import AuthorError
+from verifolio.evidence import Evidence
 from verifolio.files import read_yaml
 from verifolio.publish.declare import Publish
 from verifolio.recorded import Recorded
@@ -38,6 +39,14 @@ def read_demos(root: Path) -> dict[str, Demo]:
         demos[path.parent.name] = _read(
             path, path.relative_to(root).as_posix(), stat.st_mtime_ns, stat.st_size
         )
+    return demos
+
+
+def demos_of(evidence: Evidence) -> dict[str, Demo]:
+    """The same, looked for once for all pages that rest on this evidence."""
+    if "demos" not in evidence.found:
+        evidence.found["demos"] = read_demos(evidence.portfolio.root)
+    demos: dict[str, Demo] = evidence.found["demos"]
     return demos
 
 

@@ -20,10 +20,10 @@ class Evidence:
     portfolio: Portfolio
     states: dict[str, Freshness]
     used: list[Ref] = field(default_factory=list)
-    rungs: dict[str, Any] = field(default_factory=dict)  # what was found out once for all pages
+    found: dict[Any, Any] = field(default_factory=dict)  # what was found out once for all pages
 
     def for_page(self) -> Evidence:
-        return Evidence(self.portfolio, self.states, rungs=self.rungs)
+        return Evidence(self.portfolio, self.states, found=self.found)
 
     def result(self, name: str) -> Result:
         """The result of an experiment, or an AuthorError that says why there is none."""
@@ -44,7 +44,10 @@ class Evidence:
         return one.result
 
     def evaluate(self, text: str) -> Quantity:
-        quantity = evaluate(text, self.result)
+        key = ("value", text)  # both languages ask the same
+        if key not in self.found:
+            self.found[key] = evaluate(text, self.result)
+        quantity: Quantity = self.found[key]
         self.used += quantity.refs
         return quantity
 

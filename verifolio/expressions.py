@@ -11,6 +11,7 @@ import ast
 import functools
 import math
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,16 +55,22 @@ _COMPARISON: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
+_KEY = re.compile(r"\s*[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*){2,}\s*\Z")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "round": round}
 
 
 def evaluate(text: str, lookup: Lookup) -> Quantity:
     """The value of an expression; every mistake is an AuthorError that says what was expected."""
+    if _KEY.match(text):  # most expressions are nothing but a key
+        return _finite(resolve_key(text.strip().split("."), lookup), text)
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise AuthorError(f"‘{text.strip()}’ is not an expression: {error.msg}") from None
-    found = _Evaluator(lookup).visit(tree.body)
+    return _finite(_Evaluator(lookup).visit(tree.body), text)
+
+
+def _finite(found: Quantity, text: str) -> Quantity:
     if not math.isfinite(found.value):
         raise AuthorError(f"‘{text.strip()}’ is not a finite number")
     return found

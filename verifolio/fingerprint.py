@@ -37,10 +37,53 @@ class Fingerprint(msgspec.Struct, frozen=True):
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def fingerprint_of(portfolio: Portfolio, experiment: Experiment, profile: str) -> Fingerprint:
-    """What the experiment would rest on if it ran now."""
+class Code:
+    """The project's modules at one moment: each is looked up and read once, whoever imports it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._paths: dict[str, Path | None] = {}
+        self._modules: dict[Path, tuple[str, str, list[Path]]] = {}
+
+    def hashes(self, module: str, declared_in: str = "") -> dict[str, str]:
+        """Syntax hashes of `module` and of all it imports below projects/, also inside functions."""
+        start = self._path(module)
+        if start is None:
+            raise AuthorError(
+                f"no module ‘{module}’ below {self._root.name}/", path=declared_in, hint="check ‘run:’"
+            )
+        hashes: dict[str, str] = {}
+        pending = [start]
+        while pending:
+            shown, syntax, imports = self._module(pending.pop())
+            if shown not in hashes:
+                hashes[shown] = syntax
+                pending += imports
+        return dict(sorted(hashes.items()))
+
+    def _module(self, path: Path) -> tuple[str, str, list[Path]]:
+        """Its name from the root, the hash of its syntax, and the files that it imports."""
+        if path not in self._modules:
+            source = read_source(self._root, path)
+            imports = [found for name in source.imports if (found := self._path(name))]
+            self._modules[path] = (path.relative_to(self._root).as_posix(), source.syntax, imports)
+        return self._modules[path]
+
+    def _path(self, module: str) -> Path | None:
+        if module not in self._paths:
+            path = f"{self._root}/{module.replace('.', '/')}"
+            found = next((one for one in (f"{path}.py", f"{path}/__init__.py") if os.path.isfile(one)), None)
+            self._paths[module] = Path(found) if found else None
+        return self._paths[module]
+
+
+def fingerprint_of(
+    portfolio: Portfolio, experiment: Experiment, profile: str, code: Code | None = None
+) -> Fingerprint:
+    """What the experiment would rest on if it ran now; `code` for who asks of many at one moment."""
+    code = code or Code(portfolio.root)
     return Fingerprint(
-        code=code_hashes(portfolio.root, experiment.entry.run.partition(":")[0], experiment.declared_in),
+        code=code.hashes(experiment.entry.run.partition(":")[0], experiment.declared_in),
         params=json.loads(json.dumps(experiment.params(profile), default=str)),
         seed=experiment.entry.seed,
         inputs={
@@ -49,30 +92,6 @@ def fingerprint_of(portfolio: Portfolio, experiment: Experiment, profile: str) -
         files=_file_hashes(experiment),
         needs=_need_hashes(portfolio, experiment, profile),
     )
-
-
-def code_hashes(root: Path, module: str, declared_in: str = "") -> dict[str, str]:
-    """Syntax hashes of `module` and of all it imports below projects/, also inside functions."""
-    start = _module_path(root, module)
-    if start is None:
-        raise AuthorError(f"no module ‘{module}’ below {root.name}/", path=declared_in, hint="check ‘run:’")
-    hashes: dict[str, str] = {}
-    pending = [start]
-    while pending:
-        path = pending.pop()
-        shown = path.relative_to(root).as_posix()
-        if shown in hashes:
-            continue
-        source = read_source(root, path)
-        hashes[shown] = source.syntax
-        pending += [found for name in source.imports if (found := _module_path(root, name))]
-    return dict(sorted(hashes.items()))
-
-
-def _module_path(root: Path, module: str) -> Path | None:
-    path = f"{root}/{module.replace('.', '/')}"
-    found = next((one for one in (f"{path}.py", f"{path}/__init__.py") if os.path.isfile(one)), None)
-    return Path(found) if found else None
 
 
 def _file_hashes(experiment: Experiment) -> dict[str, str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from verifolio.errors import AuthorError, Fault
-from verifolio.files import sha256_of
-from verifolio.fingerprint import Fingerprint, fingerprint_of
+from verifolio.files import parse_once, sha256_of
+from verifolio.fingerprint import Code, Fingerprint, fingerprint_of
 from verifolio.portfolio import PUBLISHED, Experiment, Portfolio
 from verifolio.results import Result, digest_of, read_result
 
@@ -30,11 +29,12 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
     """The state of every declared experiment, by name; a rest on something stale is stale."""
     states: dict[str, Freshness] = {}
     locked = _locked_products(portfolio) if profile == PUBLISHED else {}
+    code = Code(portfolio.root)
 
     def visit(experiment: Experiment) -> Freshness:
         if experiment.name not in states:
             states[experiment.name] = Freshness(experiment, "stale")  # ends cycles
-            found = _check_one(portfolio, experiment, profile, locked)
+            found = _check_one(portfolio, experiment, profile, locked, code)
             for name in experiment.needs.values():
                 other = visit(portfolio.experiment(name))
                 if other.state != "fresh" and found.state == "fresh":
@@ -51,7 +51,7 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
 
 
 def _check_one(
-    portfolio: Portfolio, experiment: Experiment, profile: str, locked: dict[str, str]
+    portfolio: Portfolio, experiment: Experiment, profile: str, locked: dict[str, str], code: Code
 ) -> Freshness:
     path = experiment.result_path(profile)
     shown = portfolio.shown(path)
@@ -66,7 +66,7 @@ def _check_one(
     if edited:
         return Freshness(experiment, "edited", result, edited)
     try:
-        now = fingerprint_of(portfolio, experiment, profile)
+        now = fingerprint_of(portfolio, experiment, profile, code)
     except AuthorError as error:  # code that Python cannot read, a declared file that is gone
         return Freshness(experiment, "stale", result, error.faults)
     reasons = [_stale(portfolio, experiment, text, at) for at, text in compare(result, now, experiment)]
@@ -125,6 +125,16 @@ def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tu
     return changed
 
 
+def lacks_derived(experiment: Experiment, result: Result, profile: str = PUBLISHED) -> bool:
+    """Whether derived files are missing here, or were made from an older result."""
+    folder = experiment.derived_dir(profile)
+    if any(not (folder / name).is_file() for name in experiment.entry.derived):
+        return True
+    marker = folder / f"{experiment.key}.from"
+    made_from = marker.read_text().strip() if marker.exists() else ""
+    return bool(experiment.entry.derived) and made_from != result.digest
+
+
 def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = "") -> Fault:
     shown = portfolio.shown(experiment.result_path())
     message = f"{experiment.name} is stale: {text}"
@@ -134,12 +144,9 @@ def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = ""
 def _locked_products(portfolio: Portfolio) -> dict[str, str]:
     """Result file → SHA-256 as pytask recorded it; its journal holds what a run finished since."""
     path = portfolio.root / "pytask.lock"
-    try:
-        tasks = tomllib.loads(path.read_text(encoding="utf-8")).get("task", []) if path.exists() else []
-    except ValueError as error:
-        raise AuthorError(
-            f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
-        ) from None
+    payload = path.read_bytes() if path.exists() else b""
+    cache = portfolio.root / "build" / "cache" / "lock"
+    tasks = parse_once(cache, payload, lambda: _tasks(payload))
     journal = path.with_name("pytask.lock.journal")
     for line in (
         journal.read_text(encoding="utf-8", errors="replace").splitlines() if journal.exists() else []
@@ -149,3 +156,16 @@ def _locked_products(portfolio: Portfolio) -> dict[str, str]:
         except ValueError:
             break  # a kill cut the last line short
     return {name: digest for task in tasks for name, digest in task.get("produces", {}).items()}
+
+
+def _tasks(payload: bytes) -> list[Any]:
+    """The tasks of a pytask.lock."""
+    import tomllib  # seldom: see above
+
+    try:
+        tasks: list[Any] = tomllib.loads(payload.decode("utf-8")).get("task", [])
+    except ValueError as error:
+        raise AuthorError(
+            f"broken: {error}", path="pytask.lock", hint="git checkout -- pytask.lock"
+        ) from None
+    return tasks

@@ -12,7 +12,7 @@ from typing import Any
 
 from verifolio.bind import Block
 from verifolio.browser import Rung, browser_rung
-from verifolio.demos import Demo, read_demos
+from verifolio.demos import Demo, demos_of
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.expressions import Ref, find_table
 from verifolio.live import PATIENCE, live_places
@@ -26,7 +26,7 @@ ISOLATE = "isolate.js"  # the service worker that a demo's own page may use; sta
 
 def demo_block(page: Page, block: Block) -> str:
     """`::: demo classifier` embeds a demo: recorded outputs first, then the live rungs."""
-    demos = read_demos(page.evidence.portfolio.root)
+    demos = demos_of(page.evidence)
     if block.target not in demos:
         raise AuthorError(f"no demo ‘{block.target}’", hint=did_you_mean(block.target, list(demos)))
     page.bound.append(f"demo {block.target}")
@@ -92,10 +92,11 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
 
 def rung_of(page: Page, slug: str, demo: Demo) -> Rung | None:
     """The demo's browser rung as this machine has it; none when it declares none."""
-    known: dict[str, Rung | None] = page.evidence.rungs
-    if slug not in known:
-        known[slug] = browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
-    return known[slug]
+    known: dict[tuple[str, str], Rung | None] = page.evidence.found
+    key = ("rung", slug)
+    if key not in known:
+        known[key] = browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+    return known[key]
 
 
 def rung_names(page: Page, slug: str, demo: Demo) -> list[str]:

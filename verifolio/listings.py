@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.cards import receipt_block
-from verifolio.demos import read_demos
+from verifolio.demos import demos_of
 from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
@@ -84,7 +84,7 @@ def _projects(page: Page, block: Block) -> str:
 
 def _demos(page: Page, block: Block) -> str:
     items = []
-    for slug, demo in read_demos(page.evidence.portfolio.root).items():
+    for slug, demo in demos_of(page.evidence).items():
         state, title = demo_state(page, demo), html.escape(demo.title[page.lang])
         ready = demo.recorded is not None
         shown = f'<a href="{page.href(f"demos/{slug}.md")}">{title}</a>' if ready else title
@@ -129,7 +129,7 @@ def render_project(page: Page, project: Project, shelf: Shelf) -> str:
         lines += [f"- [{plain_title(page, post)}]({page.link(post.staged)})" for post in posts] + [""]
     demos = [
         (slug, demo)
-        for slug, demo in read_demos(page.evidence.portfolio.root).items()
+        for slug, demo in demos_of(page.evidence).items()
         if demo.project == project.slug and demo.recorded  # a planned one has no page yet
     ]
     if demos:

@@ -64,9 +64,9 @@ def on_post_build(config: Any) -> None:
     if Path(config.docs_dir).name == LANGS[0]:
         link_served(Path(config.config_file_path).parent, Path(config.site_dir))
     if not os.environ.get("VERIFOLIO_STAGED"):
-        from verifolio import speedups
+        from verifolio import kept
 
-        speedups.save()
+        kept.save()
 
 
 def on_serve(server: Any, config: Any, **_: Any) -> Any:

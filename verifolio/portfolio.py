@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from verifolio.errors import AuthorError, Fault, did_you_mean
-from verifolio.files import read_yaml
+from verifolio.files import parse_once, read_yaml
 from verifolio.results import KEY, Words, missing_languages
 
 PROFILES = ("smoke", "laptop", "gpu")
@@ -196,12 +196,13 @@ def read_portfolio(root: Path) -> Portfolio:
 
 def _convert(path: Path, kind: Any, root: Path) -> Any:
     stat = path.stat()
-    return _convert_cached(path, kind, path.relative_to(root).as_posix(), stat.st_mtime_ns, stat.st_size)
+    return _convert_cached(path, kind, root, stat.st_mtime_ns, stat.st_size)
 
 
 @functools.lru_cache(maxsize=256)
-def _convert_cached(path: Path, kind: Any, shown: str, _mtime: int, _size: int) -> Any:
-    raw = read_yaml(path, shown=shown)
+def _convert_cached(path: Path, kind: Any, root: Path, _mtime: int, _size: int) -> Any:
+    shown, cache = path.relative_to(root).as_posix(), root / "build" / "cache" / "yaml"
+    raw = parse_once(cache, path.read_bytes(), lambda: read_yaml(path, shown=shown))
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:

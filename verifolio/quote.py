@@ -38,7 +38,7 @@ def quote_code(root: Path, target: str, lines: str = "") -> Quote:
     """`projects/x/y.py#Class.method` or a whole short file; `lines` picks from within the symbol."""
     name = target.partition("#")[0]
     path = root / name
-    if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
+    if not path.is_file():
         raise AuthorError(f"no file {name} to quote from")
     stat = path.stat()
     return _quote(root, target, lines, stat.st_mtime_ns, stat.st_size)
@@ -48,6 +48,8 @@ def quote_code(root: Path, target: str, lines: str = "") -> Quote:
 def _quote(root: Path, target: str, lines: str, _mtime: int, _size: int) -> Quote:
     name, _, symbol = target.partition("#")
     path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise AuthorError(f"no file {name} to quote from")
     source = path.read_text(encoding="utf-8")
     first, last = (1, source.count("\n") + 1)
     if symbol:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from verifolio.blocks import cell_text, data_table
+from verifolio.blocks import cell_text
 from verifolio.cards import moment_of, state_chip
-from verifolio.charts import chart_data, render_svg
+from verifolio.charts import draw
 from verifolio.errors import Fault
 from verifolio.history import History, PastValue
 from verifolio.page import Page
@@ -220,16 +220,16 @@ def _charts(page: Page, result: Result) -> Iterable[str]:
         yield f"## {say('charts', page.lang)}\n"
     cache = page.evidence.portfolio.root / "build" / "cache" / "charts"
     for key, chart in result.charts.items():
-        drawn = " · ".join([key, *chart_data(chart, page.lang)[0]])  # the finding is a post's to tell
-        alt = html.escape(drawn, quote=True)
+        drawing = draw(chart, page.lang, cache)
+        alt = html.escape(" · ".join([key, *drawing.titles]), quote=True)  # the finding is a post's to tell
         drawings = "".join(
-            f'<div class="vf-chart-{size}" role="img" aria-label="{alt}">{render_svg(chart, page.lang, size, cache)}</div>'
-            for size in ("wide", "narrow")
+            f'<div class="vf-chart-{size}" role="img" aria-label="{alt}">{svg}</div>'
+            for size, svg in (("wide", drawing.wide), ("narrow", drawing.narrow))
         )
         yield (
             f'<figure class="vf-chart" id="chart-{key}"><figcaption><code>{key}</code></figcaption>{drawings}'
             f'<details class="vf-data"><summary>{say("data", page.lang)}</summary>'
-            f"{data_table(page, result, key)}</details></figure>\n"
+            f"{drawing.table}</details></figure>\n"
         )
 
 

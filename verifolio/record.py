@@ -262,16 +262,6 @@ def _derive(portfolio: Portfolio, experiment: Experiment, profile: str) -> dict[
     return same
 
 
-def lacks_derived(experiment: Experiment, result: Result, profile: str = PUBLISHED) -> bool:
-    """Whether derived files are missing here, or were made from an older result."""
-    folder = experiment.derived_dir(profile)
-    if any(not (folder / name).is_file() for name in experiment.entry.derived):
-        return True
-    marker = folder / f"{experiment.key}.from"
-    made_from = marker.read_text().strip() if marker.exists() else ""
-    return bool(experiment.entry.derived) and made_from != result.digest
-
-
 def _publish_derived(files: dict[str, Path], experiment: Experiment, profile: str, digest: str) -> None:
     folder = experiment.derived_dir(profile)
     _move(files, folder)

@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from verifolio import speedups
+from verifolio import kept, speedups
 from verifolio.cache import Cache
 
 _one_at_a_time = threading.Lock()  # MkDocs keeps state of a configuration's reading in its classes
@@ -75,7 +75,7 @@ def render(config_file: Path, site_dir: Path, cache_file: Path, *, strict: bool)
             build(config)
         finally:
             config.plugins.on_shutdown()
-        speedups.save()
+        kept.save()
     except (SystemExit, KeyboardInterrupt) as error:  # MkDocs' own way to stop; messages say why
         outcome["failed"] = str(error) or "stopped"
     except OSError as error:

@@ -7,12 +7,11 @@ something it rests on is no longer fresh; *in progress* when some of it is there
 
 from __future__ import annotations
 
-import functools
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from verifolio.demos import Demo, read_demos
+from verifolio.demos import Demo, demos_of
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.page import Page
 from verifolio.posts import Post, Promise, Week
@@ -29,7 +28,7 @@ class Roadmap:
         self._page, self.weeks = page, weeks
         self._all = [post for post in posts if not post.broken]
         self._posts = [post for post in self._all if post.state == "published"]
-        self._demos = read_demos(page.evidence.portfolio.root)
+        self._demos = demos_of(page.evidence)
         self._rests_on = {post.meta.slug: self._experiments_of(post) for post in self._posts}
 
     def post_of(self, week: Week) -> Post | None:
@@ -120,9 +119,18 @@ class Roadmap:
         return "published" if fresh else "stale"
 
     def _experiments_of(self, post: Post) -> set[str]:
+        """What a post rests on, found once for all lists that ask."""
+        found, key = self._page.evidence.found, ("rests on", post.source)
+        if key not in found:
+            found[key] = self._look_for_experiments(post)
+        names: set[str] = found[key]
+        return names
+
+    def _look_for_experiments(self, post: Post) -> set[str]:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
-        states = self._page.evidence.states
-        named = set(_named_in(text) & states.keys())
+        evidence = self._page.evidence
+        states = evidence.states
+        named = _named_in(text, evidence.portfolio.projects) & states.keys()
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
         return named | (recorded & states.keys())
@@ -159,7 +167,11 @@ def _experiment_of(demo: Demo) -> str:
     return demo.recorded.table.rpartition(".")[0] if demo.recorded else ""
 
 
-@functools.lru_cache(maxsize=256)  # several lists ask the same of every post
-def _named_in(text: str) -> frozenset[str]:
+def _named_in(text: str, projects: Iterable[str]) -> set[str]:
     """Every `project.experiment` before a key, as far as its form tells."""
-    return frozenset(re.findall(r"(?<![\w.])(\w+\.\w+)\.\w", text))
+    # Beginning with the project's name and not with what may not stand before it: the search leaps from one to the next.
+    return {
+        f"{project}.{name}"
+        for project in projects
+        for name in re.findall(rf"{project}\.(?<![\w.]{project}\.)(\w+)\.\w", text)
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,8 @@ def install_runtimes(root: Path) -> bool:
         )
         return False
     click.echo("browser runtimes: npm ci …", err=True)
+    import subprocess  # not when a check merely looks for a file
+
     # No script of any package runs: some would download further files.
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode:

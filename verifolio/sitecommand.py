@@ -9,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from verifolio.browser import ways_to
+from verifolio.demos import demos_of
 from verifolio.errors import AuthorError
+from verifolio.evidence import gather_evidence
 from verifolio.freshness import Freshness, check_freshness
 from verifolio.portfolio import read_portfolio
 from verifolio.runtimes import install_runtimes
@@ -29,6 +32,8 @@ def make_site(root: Path, *, run: bool = True, drafts: bool = False) -> None:
     place = "preview" if drafts else "site"
     for warning in report.warnings:
         click.echo(f"  {warning}", err=True)
+    if not run:
+        tell_left_out(root)
     seconds = time.perf_counter() - started
     pages = sum(1 for _ in (root / "build" / place).rglob("*.html"))
     if report.changed:
@@ -56,7 +61,7 @@ def run_stale(root: Path) -> None:
 
 def derive_missing(root: Path) -> None:
     """Make derived files that this machine lacks, each in a process of its own."""
-    from verifolio.record import lacks_derived
+    from verifolio.freshness import lacks_derived
 
     for one in check_freshness(read_portfolio(root)).values():
         if one.result and one.experiment.entry.derived and lacks_derived(one.experiment, one.result):
@@ -68,6 +73,20 @@ def derive_missing(root: Path) -> None:
                 raise AuthorError(
                     f"{one.experiment.name}: deriving failed (see above)", path=one.experiment.declared_in
                 )
+
+
+def tell_left_out(root: Path) -> None:
+    """Name the demos that do not run in the page as built here, and the commands that change it."""
+    evidence = gather_evidence(root)
+    browsers = {slug: one.browser for slug, one in demos_of(evidence).items() if one.recorded and one.browser}
+    ways = {slug: needed for slug, one in browsers.items() if (needed := ways_to(evidence, one))}
+    if ways:
+        commands = dict.fromkeys(command for each in ways.values() for command in each)
+        click.echo(
+            f"browser rungs left out, whose files are not here: {', '.join(ways)} "
+            f"({', '.join(commands)}, then build again)",
+            err=True,
+        )
 
 
 def _why(one: Freshness) -> str:

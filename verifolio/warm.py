@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from verifolio import render, speedups
+from verifolio import kept, render, speedups
 
 
 class WarmSite:
@@ -67,7 +67,7 @@ class WarmSite:
         for file in self.pages:
             file.page.validate_anchor_links(files=files, log_level=config.validation.links.anchors)
         config.plugins.on_post_build(config=config)
-        self.cache = speedups.current()
+        self.cache = kept.current()
         self.cache.save()
         if (jieba := sys.modules.get("jieba")) and config.theme["language"] == "zh":
             jieba.initialize()  # 0.5 s now rather than at the first edit

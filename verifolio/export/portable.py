@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from verifolio.bind import Block, BlockHandler, bind_inline, bind_text
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
-from verifolio.charts import VARIABLES, render_svg
+from verifolio.charts import VARIABLES, draw
 from verifolio.cite import author_of, post_url
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError
@@ -123,9 +123,8 @@ def _handlers(out: Portable, shelf: Shelf, size: str) -> dict[str, BlockHandler]
         project, experiment, key = block.target.split(".")
         result = page.evidence.result(f"{project}.{experiment}")
         name = f"{page.lang}-{len(out.images)}-{key}.png"
-        svg = render_svg(
-            result.charts[key], page.lang, size, page.evidence.portfolio.root / "build/cache/charts"
-        )
+        drawing = draw(result.charts[key], page.lang, page.evidence.portfolio.root / "build/cache/charts")
+        svg = drawing.wide if size == "wide" else drawing.narrow
         out.images[name] = svg_to_png(_on_paper(svg), 2.0 if size == "wide" else 4.0)
         return f"![{alt.replace(']', ')').replace('[', '(')}](images/{name})\n\n*{title}*"
 

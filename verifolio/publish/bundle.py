@@ -14,7 +14,7 @@ from pathlib import Path
 from verifolio.demos import Demo
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.files import sha256_of
-from verifolio.fingerprint import code_hashes
+from verifolio.fingerprint import Code
 from verifolio.portfolio import Portfolio
 from verifolio.publish.card import check_card, read_card, write_card
 from verifolio.publish.declare import Publish, Settings, Target
@@ -117,7 +117,7 @@ def imported_modules(root: Path, slug: str, app: str) -> dict[str, Content]:
     """The modules below projects/ that an app imports, also inside functions, with their packages."""
     module = f"demos.{slug}.{app.removesuffix('.py')}"
     found = [
-        name for name in code_hashes(root, module, f"demos/{slug}/demo.yml") if name.startswith("projects/")
+        name for name in Code(root).hashes(module, f"demos/{slug}/demo.yml") if name.startswith("projects/")
     ]
     faults: list[Fault] = []
     files: dict[str, Content] = {}
