@@ -125,4 +125,4 @@ class TunedE5:
 def token_ids(tokenizer: Tokenizer, prefix: str, text: str) -> list[int]:
     """What the encoder reads of a text: ids with both ends."""
     ids = tokenizer.ids(prefix + text)
-    return [*ids[: LONGEST[prefix] - 1], ids[-1]]
+    return [*ids[: LONGEST[prefix] - 1], ids[-1]] if len(ids) > LONGEST[prefix] else ids
