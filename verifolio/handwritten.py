@@ -38,8 +38,7 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
                 forms.setdefault(form, f"{name}.{key}")
     if not forms:
         return []
-    typed = {_form(number) for number in set(_UNSIGNED.findall(text))}
-    if typed.isdisjoint(form.lstrip("-") for form in forms):
+    if _typed_in(text).isdisjoint(form.lstrip("-") for form in forms):
         return []  # most pages: nothing to look at more closely
     faults = []
     visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
@@ -58,6 +57,12 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
                 hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {found.group().strip()}}}}}"
                 faults.append(Fault(page.source, number, message, hint))
     return faults
+
+
+@functools.lru_cache(maxsize=2048)  # the preview stages every post at each edit
+def _typed_in(text: str) -> frozenset[str]:
+    """All numbers of a text, without sign."""
+    return frozenset(_form(number) for number in set(_UNSIGNED.findall(text)))
 
 
 def _form(typed: str) -> str:

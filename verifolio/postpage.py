@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import html
 import json
@@ -71,6 +72,7 @@ def _moment(post: Post) -> datetime.datetime:
     return datetime.datetime.combine(post.meta.date, datetime.time(0, min(post.meta.week or 0, 59)))
 
 
+@functools.lru_cache(maxsize=2048)  # the preview stages every post at each edit
 def reading_minutes(text: str) -> int:
     """Minutes to read: 400 Han characters or 230 words a minute, a bound number as one word, and a quarter of a
     minute for each figure, table, piece of code and demo. Exercises are left out: they take as long as one likes.

@@ -7,9 +7,10 @@ something it rests on is no longer fresh; *in progress* when some of it is there
 
 from __future__ import annotations
 
+import functools
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from verifolio.demos import Demo, demos_of
 from verifolio.errors import AuthorError, Fault, did_you_mean
@@ -130,10 +131,10 @@ class Roadmap:
         text = f"{post.meta.title}\n{post.meta.description}\n{post.body}"
         evidence = self._page.evidence
         states = evidence.states
-        named = _named_in(text, evidence.portfolio.projects) & states.keys()
+        named = _named_in(text, tuple(evidence.portfolio.projects)) & states.keys()
         shown = set(re.findall(r"^::: demo (\S+)", post.body, re.MULTILINE)) & self._demos.keys()
         recorded = {_experiment_of(self._demos[slug]) for slug in shown if self._demos[slug].recorded}
-        return named | (recorded & states.keys())
+        return {*named, *(recorded & states.keys())}
 
     def _check_names(self, promise: Promise) -> None:
         """A misspelt name must not pass for a promise that is merely not kept yet."""
@@ -167,11 +168,12 @@ def _experiment_of(demo: Demo) -> str:
     return demo.recorded.table.rpartition(".")[0] if demo.recorded else ""
 
 
-def _named_in(text: str, projects: Iterable[str]) -> set[str]:
+@functools.lru_cache(maxsize=2048)  # the preview stages every post at each edit
+def _named_in(text: str, projects: tuple[str, ...]) -> frozenset[str]:
     """Every `project.experiment` before a key, as far as its form tells."""
     # Beginning with the project's name and not with what may not stand before it: the search leaps from one to the next.
-    return {
+    return frozenset(
         f"{project}.{name}"
         for project in projects
         for name in re.findall(rf"{project}\.(?<![\w.]{project}\.)(\w+)\.\w", text)
-    }
+    )
