@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -13,7 +13,7 @@ from projects.rag import search as search_module
 from projects.rag.base import HOME, Base, open_base
 from projects.rag.embedded import embedded_texts
 from projects.rag.embedders import load_embedder
-from projects.rag.fit import Case, cases_of, fit_rank, hear, held_out, questions_for_choosing
+from projects.rag.fit import FOLDS, Case, cases_of, fit_rank, hear, held_out, questions_for_choosing, recalls
 from projects.rag.fitted import read_weights
 from projects.rag.followup import Resolver
 from projects.rag.gold import KINDS, Question, load_questions
@@ -85,7 +85,10 @@ def run_retrieval(run: Run) -> None:
         with patch.object(search_module, "expand", lambda question: question):
             search = _hybrid(base, "no_synonyms", cases_of(base.index, development))
             rows.append(_measure("no_synonyms", search, asked, asked_texts))
-        rows.append(_measure("untuned", _untuned(base, development), asked, asked_texts))
+        plain = _plain_index(base)
+        as_it_came = cases_of(plain, development)
+        rows.append(_measure("untuned", _refitted(plain, as_it_came), asked, asked_texts))
+        _record_reach(run, {"tuned": (base.index, cases), "plain": (plain, as_it_came)})
         for key in ["bm25", *run.params["models"]]:
             if key not in ("bm25", "e5_tuned"):
                 run.input(key)  # its bytes are the catalogue's
@@ -94,7 +97,6 @@ def run_retrieval(run: Run) -> None:
             elif key in OWN:
                 scorer = dense_of(base.index, OWN[key])
             elif key == "e5_small":
-                plain = _plain_index(base)
                 scorer = dense_of(plain, "e5")
             else:
                 scorer = dense_scorer(passages, load_embedder(key), texts)
@@ -119,11 +121,40 @@ def _hybrid(base: Base, key: str, cases: Sequence[Case]) -> Search:
     return lambda text: other.find(text, DEPTH).passages
 
 
-def _untuned(base: Base, development: Sequence[Question]) -> Search:
-    """The hybrid over e5 as it came, its weights fitted anew."""
-    plain = _plain_index(base)
-    other = Base(plain, read_weights() | {"rank": fit_rank(cases_of(plain, development))})
+def _refitted(index: Index, cases: Sequence[Case]) -> Search:
+    """The hybrid over another index, its weights fitted anew."""
+    other = Base(index, read_weights() | {"rank": fit_rank(cases)})
     return lambda text: other.find(text, DEPTH).passages
+
+
+def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case]]]) -> None:
+    """Recall held out on development questions whose passages the training asks for, and on those it leaves alone."""
+    encoders = {"tuned": {"zh": "微调后", "en": "tuned"}, "plain": {"zh": "未微调", "en": "as it came"}}
+    sides = {
+        "seen": {"zh": "训练问过的段落", "en": "passages that the training asks for"},
+        "unseen": {"zh": "训练没问过的段落", "en": "passages that the training leaves alone"},
+    }
+    training = load_questions("training")
+    for name, (index, cases) in indexes.items():
+        asked = {one.id for question in training for one in index.passages if question.relevant(one)}
+        own = [case for case in cases if case.question.answerable]
+        seen = np.array([
+            any(case.question.relevant(one) for one in index.passages if one.id in asked) for case in own
+        ])  # fmt: skip
+        recall, fold = np.zeros(len(own)), np.random.default_rng(run.seed).permutation(len(own)) % FOLDS
+        for at in range(FOLDS):
+            rest = [case for case, of in zip(own, fold, strict=True) if of != at]
+            held = [case for case, of in zip(own, fold, strict=True) if of == at]
+            recall[fold == at] = recalls(held, Base(index, read_weights() | {"rank": fit_rank(rest)}))
+        for side, chosen in (("seen", seen), ("unseen", ~seen)):
+            if not chosen.any():
+                continue  # of few questions, as in a smoke run
+            run.metric(
+                f"{side}_{name}", recall[chosen].mean(), unit="ratio", better="higher", n=int(chosen.sum()),
+                ci=bootstrap(recall[chosen], seed=run.seed), ci_method="bootstrap 95 %",
+                label={"zh": f"开发问题前 5 条召回率，{sides[side]['zh']}，e5 {encoders[name]['zh']}",
+                       "en": f"recall@5 on development questions, {sides[side]['en']}, e5 {encoders[name]['en']}"},
+            )  # fmt: skip
 
 
 def _plain_index(base: Base) -> Index:
