@@ -11,6 +11,7 @@ import pytest
 from verifolio.receipts import markdown_table
 from verifolio.results import Column, Table
 from verifolio.stage import stage
+from verifolio.units import format_value
 from verifolio.words import say
 
 PAGE = "build/docs/{}/receipts/toy/{}.md"
@@ -136,3 +137,11 @@ def test_effects_of_words_are_shown_by_their_strength():
         columns=[column], rows=[{"effects": '[["a", 0.02], ["bad", -0.3]]'}, {"effects": "[[no list"}]
     )
     assert markdown_table(table, "en").splitlines()[2:] == ["| bad −0.30, a +0.02 |", "| [[no list |"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_list_tells_how_long_each_run_took_and_all_of_them(staged_once, results, lang):
+    page = (staged_once / f"build/docs/{lang}/receipts/index.md").read_text(encoding="utf-8")
+    took = {name: one["receipt"]["duration_s"] for name, one in results.items()}
+    for seconds in (*took.values(), sum(took.values())):
+        assert format_value(seconds, "seconds", lang) in page

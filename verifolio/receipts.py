@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -235,17 +235,23 @@ def _charts(page: Page, result: Result) -> Iterable[str]:
 
 def list_receipts(page: Page) -> str:
     """Every experiment with its state and a link to its receipt, by project."""
-    lang, out = page.lang, []
+    lang = page.lang
+    states = page.evidence.states.values()
+    known = [one.result for one in states if one.result]
+    out = [say("all_durations", lang, _took(known, lang)), ""] if known else []
     for project in page.evidence.portfolio.projects.values():
-        head = " | ".join((say("experiment", lang), say("state", lang), say("measured", lang)))
-        rows = [f"| {head} |", "| --- | --- | --- |"]
+        words = ("experiment", "state", "measured", "duration")
+        rows = ["| " + " | ".join(say(word, lang) for word in words) + " |", "| --- | --- | --- | ---: |"]
+        results = []
         for experiment in project.experiments.values():
             one = page.evidence.states[experiment.name]
             title = experiment.entry.title[lang]
             shown = f"[{title}]({page.link(receipt_path(experiment.name))})" if one.result else title
-            rows.append(
-                f"| {shown} | {state_chip(one.state, lang)} | {moment_of(one.result) if one.result else '—'} |"
-            )
+            told = (moment_of(one.result), _took([one.result], lang)) if one.result else ("—", "—")
+            rows.append("| " + " | ".join((shown, state_chip(one.state, lang), *told)) + " |")
+            results += [one.result] if one.result else []
+        if len(results) > 1:
+            rows.append(f"| {say('total', lang)} | | | {_took(results, lang)} |")
         out += [
             f"## {project.entry.title[lang]}",
             "",
@@ -256,7 +262,11 @@ def list_receipts(page: Page) -> str:
             "</div>",
             "",
         ]
-    return "\n".join(out) or say("none_yet", lang)
+    return "\n".join(out) if page.evidence.portfolio.projects else say("none_yet", lang)
+
+
+def _took(results: Sequence[Result], lang: str) -> str:
+    return format_value(sum(one.receipt.duration_s for one in results), "seconds", lang)
 
 
 def _section(word: str, lang: str, body: str) -> str:

@@ -47,6 +47,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "packages": ("软件版本", "Package versions"),
     "total": ("合计", "Total"),
     "duration": ("用时", "Duration"),
+    "all_durations": ("全部重跑要多久？各实验最近一次运行的用时合计 {}，并不都在同一台机器上。", "How long would all of it take again? The last runs of the experiments add up to {}, not all of them on one machine."),
     "peak_memory": ("进程内存峰值", "Peak process memory"),
     "commit": ("提交", "Commit"),
     "dirty": ("（工作区有未提交的改动）", "(with uncommitted changes)"),
