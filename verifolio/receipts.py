@@ -266,7 +266,10 @@ def list_receipts(page: Page) -> str:
 
 
 def _took(results: Sequence[Result], lang: str) -> str:
-    return format_value(sum(one.receipt.duration_s for one in results), "seconds", lang)
+    seconds = sum(one.receipt.duration_s for one in results)
+    return ("< " if seconds < 1 else "") + format_value(
+        max(1, round(seconds)), "seconds", lang, digits=0 if seconds < 100 else None
+    )
 
 
 def _section(word: str, lang: str, body: str) -> str:
