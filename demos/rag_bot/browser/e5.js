@@ -1,4 +1,4 @@
-// The server's encoder in the reader's browser: projects/rag/e5_tokens.py step by step, then the same 4-bit weights in
+// e5 as it came, in the reader's browser: projects/rag/e5_tokens.py step by step, then the same 4-bit weights in
 // onnxruntime's WebAssembly build, one thread.
 const ORT = "onnxruntime-web/dist/"
 const SPACE = "▁"
