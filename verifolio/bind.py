@@ -53,14 +53,15 @@ def bind_text(
     at, level = 0, 2
     while at < len(lines):
         line = lines[at]
-        if fence := _FENCE.match(line):
+        bare = line.strip()
+        if not bare:
+            out.append(line)
+            at += 1
+        elif bare[0] in "`~" and (fence := _FENCE.match(line)):
             end = _end_of_fence(lines, at, fence.group(1))
             out += lines[at:end]
             at = end
-        elif not line.strip():
-            out.append(line)
-            at += 1
-        elif (end := end_of_indented_code(lines, at)) > at:
+        elif line[0] in " \t" and (end := end_of_indented_code(lines, at)) > at:
             out += lines[at:end]
             at = end
         elif line.startswith(":::"):
@@ -69,8 +70,9 @@ def bind_text(
         else:
             end = _end_of_paragraph(lines, at)
             paragraph = "\n".join(lines[at:end])
-            for heading in _HEADING.finditer(paragraph):
-                level = min(len(heading.group(1)) + 1, 6)
+            if "#" in paragraph:
+                for heading in _HEADING.finditer(paragraph):
+                    level = min(len(heading.group(1)) + 1, 6)
             out.append(bind_inline(paragraph, page, first_line + at, plain=plain))
             at = end
     return "\n".join(out)
@@ -254,21 +256,20 @@ def _bind_block(
 
 def _end_of_fence(lines: list[str], at: int, mark: str) -> int:
     for end in range(at + 1, len(lines)):
-        if lines[end].strip().startswith(mark) and not lines[end].strip().strip(mark[0]):
-            return end + 1
+        if mark in lines[end]:
+            bare = lines[end].strip()
+            if bare.startswith(mark) and not bare.strip(mark[0]):
+                return end + 1
     return len(lines)
 
 
 def _end_of_paragraph(lines: list[str], at: int) -> int:
-    end = at + 1
-    while (
-        end < len(lines)
-        and lines[end].strip()
-        and not lines[end].startswith(":::")
-        and not _FENCE.match(lines[end])
-    ):
-        end += 1
-    return end
+    for end in range(at + 1, len(lines)):
+        line = lines[end]
+        bare = line.strip()
+        if not bare or line.startswith(":::") or (bare[0] in "`~" and _FENCE.match(line)):
+            return end
+    return len(lines)
 
 
 def _value_of(page: Page, key: str) -> str:

@@ -12,8 +12,10 @@ from verifolio.errors import Fault
 from verifolio.indented import end_of_indented_code
 from verifolio.page import Page
 
+# Every form from its first character on, so that a search leaps to the next place where one can begin.
 _CODE = re.compile(
-    r"```.*?```|~~~.*?~~~|(`+)(?!`).*?(?<!`)\1(?!`)|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+",
+    r"```.*?```|~~~.*?~~~|`(?!`).*?(?<!`)`(?!`)|``(?!`).*?(?<!`)``(?!`)"
+    r"|\{\{.*?\}\}|<[A-Za-z/!][^>]*>|\]\([^)]*\)|https?://\S+",
     re.DOTALL,
 )
 _BLOCK_LINE = re.compile(r"^(?::::|(?:claim|columns|rows|lines):).*$", re.MULTILINE)  # keys, not prose
@@ -30,16 +32,14 @@ _SAME = str.maketrans({**dict.fromkeys(", +\t\n\r\u00a0\u2009\u202f\u3000"), "ï¼
 def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Fault]:
     """Faults for numbers in prose that equal a metric of a result that the page binds."""
     experiments = sorted({ref.experiment for ref in page.evidence.used})
-    forms: dict[str, str] = {}
-    for name in experiments:
-        result = page.evidence.states[name].result
-        for key, metric in result.metrics.items() if result else ():
-            for form in _forms(float(metric.value), metric.unit):
-                forms.setdefault(form, f"{name}.{key}")
-    if not forms:
+    if not experiments:
         return []
-    if _typed_in(text).isdisjoint(form.lstrip("-") for form in forms):
+    known, typed = [_forms_of(page, name) for name in experiments], _typed_in(text)
+    if all(typed.isdisjoint(unsigned) for _, unsigned in known):
         return []  # most pages: nothing to look at more closely
+    forms: dict[str, str] = {}
+    for keys, _ in reversed(known):  # what fits several is told of the first
+        forms |= keys
     faults = []
     visible = _CODE.sub(lambda found: "\n" * found.group().count("\n") or " ", text)
     visible = _BLOCK_LINE.sub("", visible)
@@ -57,6 +57,20 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
                 hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {found.group().strip()}}}}}"
                 faults.append(Fault(page.source, number, message, hint))
     return faults
+
+
+def _forms_of(page: Page, name: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Form â†’ metric for one experiment, and the forms without sign; found once for all pages that bind it."""
+    found, at = page.evidence.found, ("forms", name)
+    if at not in found:
+        result = page.evidence.states[name].result
+        forms: dict[str, str] = {}
+        for key, metric in result.metrics.items() if result else ():
+            for form in _forms(float(metric.value), metric.unit):
+                forms.setdefault(form, f"{name}.{key}")
+        found[at] = forms, frozenset(form.lstrip("-") for form in forms)
+    known: tuple[dict[str, str], frozenset[str]] = found[at]
+    return known
 
 
 @functools.lru_cache(maxsize=2048)  # the preview stages every post at each edit

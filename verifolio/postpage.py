@@ -86,7 +86,7 @@ def reading_minutes(text: str) -> int:
         text,
         flags=re.DOTALL | re.MULTILINE,
     )
-    han = sum(map(len, re.findall(r"[\u3400-\u9fff]+", prose)))
+    han = len(re.sub(r"[^\u3400-\u9fff]+", "", prose))
     words = len(re.findall(r"[A-Za-z0-9][\w'’-]*", prose))
     return max(1, round(han / 400 + words / 230 + looked_at / 4))
 
