@@ -10,7 +10,7 @@ import torch
 from projects.foundations.pinyin import Clause, Words, as_arrays
 from projects.foundations.transformer import Transformer
 
-BLUE, MUTED = "#0072B2", "#6b6b6b"
+BLUE = "#0072B2"
 
 
 @torch.no_grad()
@@ -86,6 +86,6 @@ def distance_bars(profiles: np.ndarray, reach: int) -> dict[str, Any]:
             "x": {"field": "distance", "type": "ordinal", "title": "@distance", "axis": {"labelAngle": 0}},
             "y": {"field": "weight", "type": "quantitative", "title": "@weight"},
             "color": {"field": "head", "type": "nominal", "title": "@head"},
-            "shape": {"field": "head", "type": "nominal", "title": "@head"},
+            "shape": {"field": "head", "type": "nominal", "legend": None},  # a second one would say the same
         },
     }

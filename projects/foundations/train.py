@@ -22,6 +22,7 @@ from projects.foundations.training import (
     write_all,
 )
 from projects.foundations.transformer import Shape
+from projects.sentiment.plots import named_dots
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -184,7 +185,7 @@ def _record_scores(
     words = {f"@{m}": label for m, label in METHODS.items()}
     run.chart(
         "methods",
-        _dots(dots),
+        named_dots(dots, order=[one["name"] for one in dots]),
         words=words | {"@value": {"zh": "测试字准确率（%）", "en": "held-out characters right (%)"}},
     )
     return written
@@ -254,22 +255,6 @@ def _curves(points: list[dict[str, Any]], y: str) -> dict[str, Any]:
         "encoding": {
             "x": {"field": "step", "type": "quantitative", "title": "@step", "axis": {"grid": False}},
             "y": {"field": y, "type": "quantitative", "title": f"@{y}"},
-            "color": colour, "shape": colour,
+            "color": colour, "shape": {**colour, "legend": None},  # a second legend would say the same
         },
-    }  # fmt: skip
-
-
-def _dots(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 200}}
-    x = {"type": "quantitative", "title": "@value", "scale": {"zero": False}}
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "width": "container", "height": {"step": 40},
-        "data": {"values": rows},
-        "layer": [
-            {"mark": {"type": "rule", "color": maps.MUTED, "strokeWidth": 2},
-             "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
-            {"mark": {"type": "point", "filled": True, "size": 90, "color": maps.BLUE, "opacity": 1},
-             "encoding": {"y": y, "x": {**x, "field": "value"}}},
-            {"mark": {"type": "text", "dy": -12}, "encoding": {"y": y, "x": {**x, "field": "value"}, "text": {"field": "shown"}}},
-        ],
     }  # fmt: skip

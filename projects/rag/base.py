@@ -36,7 +36,7 @@ from projects.rag.vectors import Progress, embed, read_vectors
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = Path(__file__).parent / "knowledge" / "documents"
 HOME = ROOT / "build" / "rag"
-ENCODERS = ("e5_tuned", "use_m3")
+ENCODERS = {"e5": "e5_tuned", "plain": "e5_small", "use": "use_m3"}
 K = 5
 
 
@@ -132,17 +132,17 @@ def load_base(home: Path) -> Base:
 def load_index(home: Path) -> Index:
     """Open the index of a base that was built before. Raises `StoreError`."""
     passages = load_passages(home / "store")
-    e5, use = _embed(passages, home, None)  # the process that ingested may have been ended before it embedded
-    return Index(passages, read_vectors(home, e5.name), read_vectors(home, use.name), e5, use)
+    # Again, since the process that ingested may have been ended before it embedded.
+    encoders = _embed(passages, home, None)
+    return Index(passages, encoders, {key: read_vectors(home, one.name) for key, one in encoders.items()})
 
 
-def _embed(passages: Sequence[Passage], home: Path, progress: Progress | None) -> tuple[Embedder, Embedder]:
-    whole, parts = texts_of(passages)
-    e5, use = (load_embedder(name) for name in ENCODERS)
+def _embed(passages: Sequence[Passage], home: Path, progress: Progress | None) -> dict[str, Embedder]:
+    texts, encoders = texts_of(passages), {key: load_embedder(name) for key, name in ENCODERS.items()}
     others = (HOME / "shop",) if home != HOME / "shop" else ()  # what the shop's base holds is not made again
-    embed(whole, e5, home, others=others, progress=progress)
-    embed(parts, use, home, others=others, progress=progress)
-    return e5, use
+    for key, encoder in encoders.items():
+        embed(texts[key], encoder, home, others=others, progress=progress)
+    return encoders
 
 
 @contextmanager

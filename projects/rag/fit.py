@@ -229,7 +229,7 @@ def main() -> None:
     write_weights(weights)
     for name in ("e5_tuned", "e5_small"):  # the second for the browser and for comparisons
         encoder = load_embedder(name)
-        embed(texts_of(index.passages)[0], encoder, home)
+        embed(texts_of(index.passages)["e5"], encoder, home)
         vectors = read_vectors(home, encoder.name)
         for old in SHIPPED.glob(f"vectors-{name}-*.npz"):
             old.unlink()  # of another adapter

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 from projects.rag import search as search_module
-from projects.rag.base import HOME, Base, open_base
+from projects.rag.base import ENCODERS, HOME, Base, open_base
 from projects.rag.embedded import embedded_texts
 from projects.rag.embedders import load_embedder
 from projects.rag.fit import FOLDS, Case, cases_of, fit_rank, hear, held_out, questions_for_choosing, recalls
@@ -31,7 +31,8 @@ DEPTH = 10
 METHODS = {
     "shipped": {"zh": "实际使用的混合检索", "en": "the hybrid that is shipped"},
     "rrf": {"zh": "三路按名次融合，无权重", "en": "the three fused by rank alone"},
-    "untuned": {"zh": "混合检索，e5 不微调", "en": "hybrid with e5 as it came"},
+    "no_plain": {"zh": "混合检索，只用微调后的 e5", "en": "hybrid with the tuned e5 only"},
+    "untuned": {"zh": "混合检索，只用原样的 e5", "en": "hybrid with e5 as it came only"},
     "no_e5": {"zh": "混合检索，去掉 e5", "en": "hybrid without e5"},
     "no_use": {"zh": "混合检索，去掉 USE", "en": "hybrid without USE"},
     "no_words": {"zh": "混合检索，去掉词语匹配", "en": "hybrid without words"},
@@ -45,18 +46,24 @@ METHODS = {
     "wordllama": {"zh": "只用 WordLlama", "en": "WordLlama alone"},
 }
 LEFT_OUT = {
-    "no_e5": ("e5", "rank"),
+    "no_plain": ("plain",),
+    "no_e5": ("e5", "plain", "rank"),
     "no_use": ("use", "line", "column", "name"),
     "no_words": ("bm25", "share", "asked"),
     "no_lines": ("line", "column", "name"),
     "no_synonyms": (),
 }
 """By ablation: features that are left out, after which the weights are fitted again on the development questions."""
-OWN = {"e5_tuned": "e5", "use_m3": "use"}  # encoders of the shipped index: its vectors serve
+OWN = {
+    "e5_tuned": "e5",
+    "e5_small": "plain",
+    "use_m3": "use",
+}  # encoders of the shipped index: its vectors serve
 HELD_OUT = {
     "recall5": {"zh": "开发集留出的前 5 条召回率", "en": "recall@5 on development questions, held out"},
     "refusal_f1": {"zh": "开发集留出的拒答 F1", "en": "refusal F1 on development questions, held out"},
 }
+ONE_E5 = tuple(name for name in FEATURES if name != "plain")
 Search = Callable[[str], list[Passage]]
 
 
@@ -88,7 +95,10 @@ def run_retrieval(run: Run) -> None:
         plain = _plain_index(base)
         as_it_came = cases_of(plain, development)
         rows.append(_measure("untuned", _refitted(plain, as_it_came), asked, asked_texts))
-        _record_reach(run, {"tuned": (base.index, cases), "plain": (plain, as_it_came)})
+        _record_reach(
+            run,
+            {"both": (base.index, cases, FEATURES), "tuned": (base.index, cases, ONE_E5), "plain": (plain, as_it_came, ONE_E5)},
+        )  # fmt: skip
         for key in ["bm25", *run.params["models"]]:
             if key not in ("bm25", "e5_tuned"):
                 run.input(key)  # its bytes are the catalogue's
@@ -96,8 +106,6 @@ def run_retrieval(run: Run) -> None:
                 scorer = bm25_scorer(passages)
             elif key in OWN:
                 scorer = dense_of(base.index, OWN[key])
-            elif key == "e5_small":
-                scorer = dense_of(plain, "e5")
             else:
                 scorer = dense_scorer(passages, load_embedder(key), texts)
             base.index.encode.cache_clear()
@@ -122,20 +130,24 @@ def _hybrid(base: Base, key: str, cases: Sequence[Case]) -> Search:
 
 
 def _refitted(index: Index, cases: Sequence[Case]) -> Search:
-    """The hybrid over another index, its weights fitted anew."""
-    other = Base(index, read_weights() | {"rank": fit_rank(cases)})
+    """The hybrid over an index whose e5 is the one as it came, its weights fitted anew."""
+    other = Base(index, read_weights() | {"rank": fit_rank(cases, ONE_E5)})
     return lambda text: other.find(text, DEPTH).passages
 
 
-def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case]]]) -> None:
+def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case], Sequence[str]]]) -> None:
     """Recall held out on development questions whose passages the training asks for, and on those it leaves alone."""
-    encoders = {"tuned": {"zh": "微调后", "en": "tuned"}, "plain": {"zh": "未微调", "en": "as it came"}}
+    encoders = {
+        "both": {"zh": "两个 e5", "en": "both e5"},
+        "tuned": {"zh": "只用微调后的 e5", "en": "the tuned e5 only"},
+        "plain": {"zh": "只用原样的 e5", "en": "e5 as it came only"},
+    }
     sides = {
         "seen": {"zh": "训练问过的段落", "en": "passages that the training asks for"},
         "unseen": {"zh": "训练没问过的段落", "en": "passages that the training leaves alone"},
     }
     training = load_questions("training")
-    for name, (index, cases) in indexes.items():
+    for name, (index, cases, features) in indexes.items():
         asked = {one.id for question in training for one in index.passages if question.relevant(one)}
         own = [case for case in cases if case.question.answerable]
         seen = np.array([
@@ -145,23 +157,26 @@ def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case]]])
         for at in range(FOLDS):
             rest = [case for case, of in zip(own, fold, strict=True) if of != at]
             held = [case for case, of in zip(own, fold, strict=True) if of == at]
-            recall[fold == at] = recalls(held, Base(index, read_weights() | {"rank": fit_rank(rest)}))
+            recall[fold == at] = recalls(
+                held, Base(index, read_weights() | {"rank": fit_rank(rest, features)})
+            )
         for side, chosen in (("seen", seen), ("unseen", ~seen)):
             if not chosen.any():
                 continue  # of few questions, as in a smoke run
             run.metric(
                 f"{side}_{name}", recall[chosen].mean(), unit="ratio", better="higher", n=int(chosen.sum()),
                 ci=bootstrap(recall[chosen], seed=run.seed), ci_method="bootstrap 95 %",
-                label={"zh": f"开发问题前 5 条召回率，{sides[side]['zh']}，e5 {encoders[name]['zh']}",
-                       "en": f"recall@5 on development questions, {sides[side]['en']}, e5 {encoders[name]['en']}"},
+                label={"zh": f"开发问题前 5 条召回率，{sides[side]['zh']}，{encoders[name]['zh']}",
+                       "en": f"recall@5 on development questions, {sides[side]['en']}, {encoders[name]['en']}"},
             )  # fmt: skip
 
 
 def _plain_index(base: Base) -> Index:
     """The shop's index with the committed vectors of e5 as it came."""
     close = read_vectors(HOME / "shop", "use_m3")
-    e5, use = load_embedder("e5_small"), load_embedder("use_m3")
-    return Index(base.passages, read_vectors(SHIPPED, "e5_small"), close, e5, use)
+    encoders = {key: load_embedder(name) for key, name in (ENCODERS | {"e5": "e5_small"}).items()}
+    known = dict.fromkeys(("e5", "plain"), read_vectors(SHIPPED, "e5_small")) | {"use": close}
+    return Index(base.passages, encoders, known)
 
 
 def _fused(base: Base) -> Search:

@@ -1,4 +1,4 @@
-"""Search: candidates from two encoders (FAISS) and BM25, put in order by a weighted sum of what is known of each.
+"""Search: candidates from three encoders (FAISS) and BM25, put in order by a weighted sum of what is known of each.
 
 The parts stand alone: an encoder's index, BM25 and the features can each be left out, which is what the ablation does.
 The weights are fitted on the development questions (`fit`) and kept in weights.json.
@@ -29,7 +29,7 @@ DEPTH = 40  # candidates that each way of searching brings
 RANK = 10  # of the reciprocal rank (Cormack et al. 2009)
 GRAPH_FROM = 50_000  # passages from which a graph (HNSW) is searched instead of all vectors
 FAR = -0.3  # stands for a closeness that a kind of passage has not
-FEATURES = ("e5", "use", "bm25", "share", "rank", "line", "column", "name", "faq", "asked")
+FEATURES = ("e5", "plain", "use", "bm25", "share", "rank", "line", "column", "name", "faq", "asked")
 ABSOLUTE = ("e5", "use", "line", "share")
 BEYOND = 10  # candidates with which the nearest one is compared
 
@@ -74,28 +74,23 @@ class Index:
     def __init__(
         self,
         passages: Sequence[Passage],
-        meanings: Mapping[str, np.ndarray],
-        close: Mapping[str, np.ndarray],
-        e5: Embedder,
-        use: Embedder,
+        encoders: Mapping[str, Embedder],
+        known: Mapping[str, Mapping[str, np.ndarray]],
     ) -> None:
-        """`meanings` and `close` hold the vectors of the two encoders by the key of the text (see `texts_of`)."""
+        """`encoders` are `e5` (tuned), `plain` (e5 as it came) and `use`; `known` has their vectors by the key of the text."""
         self.passages = list(passages)
         texts = embedded_texts(passages)
-        self.vectors = {
-            "e5": stack(texts, meanings, e5.dimensions),
-            "use": stack(texts, close, use.dimensions),
-        }
+        self.vectors = {name: stack(texts, known[name], one.dimensions) for name, one in encoders.items()}
         self._flat = {name: _index(rows) for name, rows in self.vectors.items()}
-        self._close, self._meanings = close, meanings
-        known: dict[str, int] = {}
+        self._known = known
+        numbers: dict[str, int] = {}
         lines = [lines_of(one) for one in passages]
         names = [names_of(one) for one in passages]
         for text in (text for some in (*lines, *names) for text in some):
-            known.setdefault(text, len(known))
-        self._lines = stack(known, close, use.dimensions)
-        self._lines_of = [[known[text] for text in some] for some in lines]
-        self._names_of = [[known[text] for text in some] for some in names]
+            numbers.setdefault(text, len(numbers))
+        self._lines = stack(numbers, known["use"], encoders["use"].dimensions)
+        self._lines_of = [[numbers[text] for text in some] for some in lines]
+        self._names_of = [[numbers[text] for text in some] for some in names]
         self._bm25 = bm25_scorer(passages) if self.passages else None
         self._weights = Weights(passages)
         self._bags = [
@@ -104,7 +99,7 @@ class Index:
         ]
         self._lang = np.array([one.lang for one in passages])
         self._lock = threading.Lock()  # the encoders are not known to bear two threads
-        self._encoders = {"e5": e5, "use": use}
+        self._encoders = encoders
         self.encode = lru_cache(maxsize=4096)(self._encode_one)
 
     def rows(self, lang: str, where: Filter | None) -> np.ndarray:
@@ -117,11 +112,10 @@ class Index:
     def candidates(self, question: str, rows: np.ndarray) -> Candidates:
         """Search among `rows`, which are not none."""
         start = time.perf_counter()
-        meant, close = self.encode("e5", question), self.encode("use", question)
+        asked_as = {name: self.encode(name, question) for name in self.vectors}
         encoded = 1000 * (time.perf_counter() - start)
-        said = expand(question)
-        order, best_e5 = self._nearest("e5", meant, rows)
-        others, best_use = self._nearest("use", close, rows)
+        said, close = expand(question), asked_as["use"]
+        nearest = {name: self._nearest(name, vector, rows) for name, vector in asked_as.items()}
         assert self._bm25 is not None
         lexical = self._bm25(said)
         of_rows = lexical[rows]
@@ -131,13 +125,17 @@ class Index:
             else rows[np.argpartition(-of_rows, DEPTH)[:DEPTH]]
         )
         most = max(float(of_rows.max()), 1e-6)
-        found = np.unique(np.concatenate([order, others, top[lexical[top] > 0]]))
+        found = np.unique(
+            np.concatenate([*(places for places, _ in nearest.values()), top[lexical[top] > 0]])
+        )
         rank = np.full(len(found), 1 / (RANK + 2 * DEPTH))
-        place = {int(at): number for number, at in enumerate(order)}
+        place = {int(at): number for number, at in enumerate(nearest["e5"][0])}
         for number, at in enumerate(found):
             if int(at) in place:
                 rank[number] = 1 / (RANK + place[int(at)])
-        e5, use = self.vectors["e5"][found] @ meant, self.vectors["use"][found] @ close
+        near = {name: self.vectors[name][found] @ vector for name, vector in asked_as.items()}
+        e5, plain, use = (near[name] for name in ("e5", "plain", "use"))
+        best = {name: closest for name, (_, closest) in nearest.items()}
         lines = self._best(self._lines_of, found, close)
         names = self._best(self._names_of, found, close)
         row = np.array([self.passages[at].kind == "row" for at in found])
@@ -150,7 +148,7 @@ class Index:
 
         features = np.stack(
             [
-                e5 - best_e5, use - best_use, lexical[found] / most, shares, 10 * rank,
+                e5 - best["e5"], plain - best["plain"], use - best["use"], lexical[found] / most, shares, 10 * rank,
                 against_best(lines, ~row), against_best(lines, row),
                 np.where(row, names - names.max(initial=-1.0), FAR),
                 np.array([self.passages[at].kind == "faq" for at in found], dtype=float),
@@ -163,7 +161,7 @@ class Index:
     def similar(self, question: str, texts: Sequence[str]) -> list[float]:
         """How close each text is to the question in meaning; lines and passages of the base cost nothing."""
         asked = self.encode("use", question)
-        vectors = (self._close.get(key_of(one)) for one in texts)
+        vectors = (self._known["use"].get(key_of(one)) for one in texts)
         return [
             float((vector if vector is not None else self.encode("use", one)) @ asked)
             for vector, one in zip(vectors, texts, strict=True)
@@ -172,7 +170,7 @@ class Index:
     def meant(self, question: str, texts: Sequence[str]) -> list[float]:
         """As `similar`, by the encoder of passages; the sentences of the base cost nothing."""
         asked = self.encode("e5", question)
-        vectors = [self._meanings.get(key_of(one)) for one in texts]
+        vectors = [self._known["e5"].get(key_of(one)) for one in texts]
         new = [one for one, vector in zip(texts, vectors, strict=True) if vector is None]
         if new:
             with self._lock:
@@ -214,12 +212,13 @@ def names_of(passage: Passage) -> list[str]:
     )
 
 
-def texts_of(passages: Sequence[Passage]) -> tuple[list[str], list[str]]:
-    """Give the texts that E5 embeds, passages and the sentences of prose, and those that USE does."""
+def texts_of(passages: Sequence[Passage]) -> dict[str, list[str]]:
+    """Give the texts that each encoder embeds: all passages, the tuned e5 sentences of prose too, USE whatever is compared."""
     whole = embedded_texts(passages)
     said = (text for one in passages if one.kind == "prose" for text in sentences(one.text))
     parts = (text for one in passages for text in (*lines_of(one), *names_of(one)))
-    return list(dict.fromkeys([*whole, *said])), list(dict.fromkeys([*whole, *parts]))
+    found = {"e5": [*whole, *said], "plain": whole, "use": [*whole, *parts]}
+    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
 
 
 def language_rows(index: Index, question: str, where: Filter | None) -> np.ndarray:

@@ -6,7 +6,9 @@ end) and read alone on one thread, since that is how the reader's browser does i
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +84,16 @@ def run_tokens(run: Run) -> None:
     whole = np.array([classifier.length(test.texts[at]) for at in chosen])
     right: dict[int, np.ndarray] = {}
     said, before = np.zeros(len(chosen), dtype=bool), 0
-    for number, tokens in enumerate(sorted(params["tokens"])):
-        classifier.max_tokens = tokens
-        for place, at in enumerate(chosen):
-            if whole[place] > before:  # else it was read whole at the length before, and nothing changes
-                said[place] = margin(classifier.logits([test.texts[at]])[0]) >= 0
-            run.progress(number * len(chosen) + place, len(params["tokens"]) * len(chosen), "reading")
-        right[tokens], before = said == labels, tokens
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a session bears several callers at once
+        for number, tokens in enumerate(sorted(params["tokens"])):
+            classifier.max_tokens = tokens
+            # A review that was read whole at the length before is judged as before.
+            longer = np.flatnonzero(whole > before).tolist()
+            found = pool.map(lambda place: margin(classifier.logits([test.texts[chosen[place]]])[0]), longer)
+            for place, ahead in zip(longer, found, strict=True):
+                said[place] = ahead >= 0
+                run.progress(number * len(chosen) + place, len(params["tokens"]) * len(chosen), "reading")
+            right[tokens], before = said == labels, tokens
     times = {row["tokens"]: row for row in run.result_of("latency").tables["lengths"].rows}
     _record(run, right, times)
 
