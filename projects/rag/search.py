@@ -100,7 +100,7 @@ class Index:
         self._lang = np.array([one.lang for one in passages])
         self._lock = threading.Lock()  # the encoders are not known to bear two threads
         self._encoders = encoders
-        self.encode = lru_cache(maxsize=4096)(self._encode_one)
+        self.encode = lru_cache(maxsize=2048 * len(encoders))(self._encode_one)
 
     def rows(self, lang: str, where: Filter | None) -> np.ndarray:
         """Places of the passages that may be found in a language; of all languages if `lang` is empty."""
