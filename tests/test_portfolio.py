@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from verifolio.check import check
@@ -31,3 +32,11 @@ def test_every_published_result_comes_from_committed_code():
 def test_adapters_are_small_enough_for_git():
     sizes = {path: path.stat().st_size for path in ROOT.glob("projects/*/results/**/*") if path.is_file()}
     assert {path.name: size for path, size in sizes.items() if size > 2_000_000} == {}
+
+
+def test_the_run_times_are_what_weeks_2_and_12_say():
+    seconds: Counter[str] = Counter()
+    for name, one in check_freshness(read_portfolio(ROOT)).items():
+        seconds[name.partition(".")[0]] += one.result.receipt.duration_s if one.result else 0
+    assert seconds["sentiment"] < 3600, "week 2: within an hour"
+    assert 2 * 3600 < seconds.total() < 2 * 3600 + 600, "week 12: two hours and some minutes"

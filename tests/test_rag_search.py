@@ -16,7 +16,7 @@ from projects.rag.ingest import ingest, load_passages
 from projects.rag.masking import Masker
 from projects.rag.records import Passage
 from projects.rag.scope import is_outside
-from projects.rag.search import FEATURES, Filter, texts_of
+from projects.rag.search import FEATURES, Filter, language_rows, texts_of
 from projects.rag.synonyms import expand
 from projects.rag.vectors import SHIPPED, embed, key_of, read_vectors
 
@@ -66,6 +66,15 @@ def test_it_knows_whether_the_documents_say(base: Base, question: str, says: obj
 def test_the_piece_that_answers_comes_first(base: Base) -> None:
     question = "until when can I return an article"
     assert base.weigh(question, base.find(question))[0].text == "You may return an article within 30 days."
+
+
+def test_each_encoder_brings_what_it_finds_nearest(base: Base) -> None:
+    question = "how much is the postage to Norway"
+    rows = language_rows(base.index, question, None)
+    found = base.index.candidates(question, rows).rows.tolist()
+    for name, vectors in base.index.vectors.items():
+        assert rows[np.argmax(vectors[rows] @ base.index.encode(name, question))] in found
+    assert set(base.index.vectors) == {"e5", "plain", "use"}
 
 
 def test_a_filter_limits_what_is_found(base: Base) -> None:
