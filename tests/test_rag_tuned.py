@@ -14,7 +14,7 @@ from projects.rag.embedders import load_embedder
 from projects.rag.gold import load_questions
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.tune import learn, load_bert
-from projects.rag.tuned import Adapter, TunedE5, base_file, merge, read_adapter, token_ids, write_adapter
+from projects.rag.tuned import Adapter, OnnxE5, base_file, merge, read_adapter, token_ids, write_adapter
 
 TEXTS = ["How long can I return a product?", "退货的运费谁出？", "Rücksendung nach Köln, 3 × 14,99 €"]
 
@@ -27,7 +27,7 @@ def encoder() -> Encoder:
 def test_without_an_adapter_it_is_the_encoder_as_it_came(encoder: Encoder, tmp_path: Path) -> None:
     silent = np.zeros(encoder.width + 1, np.float32)
     write_adapter(tmp_path / "adapter.npz", Adapter(2.0, {}, {}, silent))
-    made = TunedE5(tmp_path / "adapter.npz")
+    made = OnnxE5(tmp_path / "adapter.npz")
     plain = load_embedder("e5_small")
     for ours, theirs in (
         (made.encode_queries(TEXTS), plain.encode_queries(TEXTS)),
@@ -41,7 +41,7 @@ def test_the_merged_encoder_says_what_transformers_says_with_the_same_weights(en
 
     model = load_bert(merge(encoder, read_adapter())).eval()
     tokenizer = Tokenizer(tokenizer_json(encoder, np.arange(len(encoder.pieces))))
-    for text, vector in zip(TEXTS, TunedE5().encode_queries(TEXTS), strict=True):
+    for text, vector in zip(TEXTS, OnnxE5().encode_queries(TEXTS), strict=True):
         with torch.inference_mode():
             hidden = model(torch.tensor([token_ids(tokenizer, "query: ", text)])).last_hidden_state
         mean = hidden.mean(1)[0].numpy()
@@ -54,7 +54,7 @@ def test_tuning_brings_questions_nearer_to_their_passages(tmp_path: Path) -> Non
     questions = [one for one in load_questions("training") if any(map(one.relevant, passages))][:12]
     write_adapter(tmp_path / "adapter.npz", learn(passages, questions, epochs=3))
     nearer = []
-    for encoder in (load_embedder("e5_small"), TunedE5(tmp_path / "adapter.npz")):
+    for encoder in (load_embedder("e5_small"), OnnxE5(tmp_path / "adapter.npz")):
         asked = encoder.encode_queries([one.question for one in questions])
         said = encoder.encode_passages([one.text for one in passages])
         gold = np.array([[one.relevant(passage) for passage in passages] for one in questions])

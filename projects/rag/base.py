@@ -36,7 +36,7 @@ from projects.rag.vectors import Progress, embed, read_vectors
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = Path(__file__).parent / "knowledge" / "documents"
 HOME = ROOT / "build" / "rag"
-ENCODERS = {"e5": "e5_tuned", "plain": "e5_small", "use": "use_m3"}
+ENCODERS = {"e5": "e5_tuned", "plain": "e5_plain", "use": "use_m3"}
 K = 5
 
 

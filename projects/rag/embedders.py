@@ -1,10 +1,10 @@
-"""Turns questions and passages into unit vectors: four models that packages carry, one of them tuned, any other by its hub name."""
+"""Turns questions and passages into unit vectors: four models that packages carry, one of them also tuned, any other by its hub name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str) -> Embedder:
-    """Load a model by its name here (`e5_tuned`, `use_m3`, `e5_small`, `minilm`, `wordllama`), a hub name or a folder.
+    """Load a model by its name here (`e5_tuned`, `e5_plain`, `use_m3`, `e5_small`, `minilm`, `wordllama`), a hub name or a folder.
 
     Raises `EmbedderError` that says what to do.
     """
@@ -92,10 +92,10 @@ def _load_e5() -> Embedder:
 
 
 @cache  # it takes seconds to merge, and bears threads
-def _load_tuned() -> Embedder:
-    from projects.rag.tuned import TunedE5
+def _load_onnx(*, tuned: bool) -> Embedder:
+    from projects.rag.tuned import ADAPTER, OnnxE5
 
-    model = TunedE5()
+    model = OnnxE5(ADAPTER if tuned else None)
     return _Functions(model.name, model.dimensions, model.encode_queries, model.encode_passages)
 
 
@@ -183,7 +183,8 @@ def _instruction(name: str) -> str:
 _PACKAGED: dict[str, Callable[[], Embedder]] = {
     "use_m3": _load_use,
     "e5_small": _load_e5,
-    "e5_tuned": _load_tuned,
+    "e5_tuned": partial(_load_onnx, tuned=True),
+    "e5_plain": partial(_load_onnx, tuned=False),
     "minilm": _load_minilm,
     "wordllama": _load_wordllama,
 }

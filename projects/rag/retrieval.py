@@ -174,7 +174,7 @@ def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case], S
 def _plain_index(base: Base) -> Index:
     """The shop's index with the committed vectors of e5 as it came."""
     close = read_vectors(HOME / "shop", "use_m3")
-    encoders = {key: load_embedder(name) for key, name in (ENCODERS | {"e5": "e5_small"}).items()}
+    encoders = {key: load_embedder(name) for key, name in (ENCODERS | {"e5": ENCODERS["plain"]}).items()}
     known = dict.fromkeys(("e5", "plain"), read_vectors(SHIPPED, "e5_small")) | {"use": close}
     return Index(base.passages, encoders, known)
 

