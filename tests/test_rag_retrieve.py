@@ -79,7 +79,8 @@ def test_the_multilingual_models_find_the_meaning_without_a_shared_word(name):
 
 def test_an_unknown_model_is_named_with_those_there_are():
     with pytest.raises(
-        EmbedderError, match=r"no embedding model ‘use_m33’: expected e5_plain, e5_small, e5_tuned, minilm, use_m3"
+        EmbedderError,
+        match=r"no embedding model ‘use_m33’: expected e5_plain, e5_small, e5_tuned, minilm, use_m3",
     ):
         load_embedder("use_m33")
 
