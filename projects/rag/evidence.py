@@ -67,7 +67,7 @@ class Piece:
 
 
 class Standing(NamedTuple):
-    """How a passage was found: its fitted score, and its closeness to the question in the two encoders."""
+    """How a passage was found: its fitted score, and its closeness to the question in the tuned E5 and in USE."""
 
     score: float
     e5: float

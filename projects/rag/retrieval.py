@@ -195,7 +195,7 @@ def dense_of(index: Index, name: str) -> Scorer:
 
 
 def _record_stages(run: Run, base: Base, texts: Sequence[str]) -> None:
-    """Where the time of the shipped search goes: the two encoders, then all the rest."""
+    """Where the time of the shipped search goes: the encoders, then all the rest."""
     base.index.encode.cache_clear()
     encode, whole = [], []
     for text in texts:
