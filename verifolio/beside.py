@@ -27,9 +27,8 @@ def is_safe() -> bool:
     """Whether the process may fork: on Linux, with a second processor, and with no thread that the copy would lack."""
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return False
-    return (
-        threading.active_count() == 1 and "vl_convert" not in sys.modules
-    )  # which starts threads of its own
+    # vl_convert starts threads that Python does not count.
+    return threading.active_count() == 1 and "vl_convert" not in sys.modules
 
 
 @contextlib.contextmanager
