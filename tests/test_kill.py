@@ -97,10 +97,25 @@ def test_what_a_killed_run_had_finished_is_fresh_and_is_not_run_again(unrun):
     assert set(states(unrun).values()) == {"fresh"}
 
 
-def test_a_killed_parent_takes_the_running_experiment_along(unrun):
-    unrun.edit("projects/toy/measure.py", "time.sleep(0.4)", "time.sleep(60)")
+def test_a_kill_before_pytask_takes_note_of_a_result_does_not_lose_it(unrun):
+    measured = unrun.root / RESULTS / "measure.json"
+    old = measured.read_bytes()
+    assert (
+        unrun.verifolio("execute", "toy.measure").code == 0
+    )  # what `run` starts, and nobody who notes its end
+    made = measured.read_bytes()
+    assert made != old
+    assert states(unrun)["toy.measure"] == "fresh"
+    assert "toy.measure  0:00  started" not in unrun.verifolio("run").said
+    assert measured.read_bytes() == made
+    assert set(states(unrun).values()) == {"fresh"}
+
+
+def test_a_killed_parent_takes_the_running_experiment_along_and_what_that_started(unrun):
+    sleeping = "import subprocess\n    subprocess.run(['sleep', '60'])"
+    unrun.edit("projects/toy/measure.py", "time.sleep(0.4)", sleeping)
     process = start(unrun, "run", "toy.measure")
-    wait_for(lambda: len(of_session(process.pid)) == 2, 60)
+    wait_for(lambda: len(of_session(process.pid)) == 3, 60)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     wait_for(lambda: not of_session(process.pid))

@@ -38,12 +38,13 @@ class Fingerprint(msgspec.Struct, frozen=True):
 
 
 class Code:
-    """The project's modules at one moment: each is looked up and read once, whoever imports it."""
+    """The project's modules and files at one moment: each is looked up and read once, whoever rests on it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._paths: dict[str, Path | None] = {}
         self._modules: dict[Path, tuple[str, str, list[Path]]] = {}
+        self._files: dict[str, str] = {}
 
     def hashes(self, module: str, declared_in: str = "") -> dict[str, str]:
         """Syntax hashes of `module` and of all it imports below projects/, also inside functions."""
@@ -60,6 +61,15 @@ class Code:
                 hashes[shown] = syntax
                 pending += imports
         return dict(sorted(hashes.items()))
+
+    def file_hash(self, name: str) -> str | None:
+        """SHA-256 of a file; none where there is no such file."""
+        if name not in self._files:
+            path = self._root / name
+            if not path.is_file():
+                return None
+            self._files[name] = sha256_of(path)
+        return self._files[name]
 
     def _module(self, path: Path) -> tuple[str, str, list[Path]]:
         """Its name from the root, the hash of its syntax, and the files that it imports."""
@@ -89,20 +99,20 @@ def fingerprint_of(
         inputs={
             asked: portfolio.catalogue[name].sha256 for asked, name in experiment.inputs(profile).items()
         },
-        files=_file_hashes(experiment),
+        files=_file_hashes(experiment, code),
         needs=_need_hashes(portfolio, experiment, profile),
     )
 
 
-def _file_hashes(experiment: Experiment) -> dict[str, str]:
+def _file_hashes(experiment: Experiment, code: Code) -> dict[str, str]:
     hashes = {}
     for name in experiment.entry.files:
-        path = experiment.root / name
-        if not path.is_file():
+        found = code.file_hash(name)
+        if found is None:
             raise AuthorError(
                 f"{experiment.key} rests on {name}, which is missing", path=experiment.declared_in
             )
-        hashes[name] = sha256_of(path)
+        hashes[name] = found
     return hashes
 
 

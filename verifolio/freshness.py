@@ -82,8 +82,10 @@ def _check_edits(
     if result.name != experiment.name:
         return [Fault(shown, 0, f"this is the result of {result.name}, copied here", hint)]
     faults = []
-    if locked.get(shown) not in (None, sha256_of(experiment.result_path(profile))):
-        faults.append(Fault(shown, 0, "differs from what pytask.lock recorded for the run", hint))
+    if shown in locked:
+        found = sha256_of(experiment.result_path(profile))
+        if found not in (locked[shown], _made_here(experiment, profile)):
+            faults.append(Fault(shown, 0, "differs from what pytask.lock recorded for the run", hint))
     for name, expected in result.receipt.products.items():
         product = experiment.results_dir(profile) / name
         where = f"{shown.rpartition('/')[0]}/{name}"
@@ -92,6 +94,14 @@ def _check_edits(
         elif sha256_of(product) != expected:
             faults.append(Fault(where, 0, f"not the file that {experiment.name} made", hint))
     return faults
+
+
+def _made_here(experiment: Experiment, profile: str) -> str:
+    """SHA-256 of what the last run here made: one killed before pytask took note of it did finish."""
+    try:
+        return experiment.made_note(profile).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ rungs need stands beside it as JSON; `site_src/assets/js/demo.js` reads it.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 from typing import Any
@@ -14,6 +15,7 @@ from verifolio.bind import Block
 from verifolio.browser import Rung, browser_rung
 from verifolio.demos import Demo, demos_of
 from verifolio.errors import AuthorError, Fault, did_you_mean
+from verifolio.evidence import Evidence
 from verifolio.expressions import Ref, find_table
 from verifolio.live import PATIENCE, live_places
 from verifolio.page import Page
@@ -70,7 +72,7 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
     page.evidence.used.append(ref)
     page.doubt(line, (ref,))
     title_id = f"vf-demo-{slug}-title"
-    rung = rung_of(page, slug, demo)
+    rung = rung_of(page.evidence, slug, demo)
     live = live_places(page.evidence.portfolio.root, slug, demo, page.site.live.get(slug, ""))
     return "\n".join(
         [
@@ -90,20 +92,29 @@ def _render_frame(page: Page, slug: str, demo: Demo, recorded: Recorded, line: i
     )
 
 
-def rung_of(page: Page, slug: str, demo: Demo) -> Rung | None:
+def rung_of(evidence: Evidence, slug: str, demo: Demo) -> Rung | None:
     """The demo's browser rung as this machine has it; none when it declares none."""
-    known: dict[tuple[str, str], Rung | None] = page.evidence.found
+    known: dict[tuple[str, str], Rung | None] = evidence.found
     key = ("rung", slug)
     if key not in known:
-        known[key] = browser_rung(page.evidence, slug, demo.browser) if demo.browser else None
+        known[key] = browser_rung(evidence, slug, demo.browser) if demo.browser else None
     return known[key]
+
+
+def find_rungs(evidence: Evidence) -> None:
+    """Look for all of them at once, before two processes would; what is wrong with one is told where a page has it."""
+    with contextlib.suppress(AuthorError):
+        demos = demos_of(evidence)
+        for slug, demo in demos.items():
+            with contextlib.suppress(AuthorError):
+                rung_of(evidence, slug, demo)
 
 
 def rung_names(page: Page, slug: str, demo: Demo) -> list[str]:
     """The rungs that a reader finds, in words: for lists of demos."""
     if demo.recorded is None:
         return []
-    lang, rung = page.lang, rung_of(page, slug, demo)
+    lang, rung = page.lang, rung_of(page.evidence, slug, demo)
     names = [say("rung_recorded", lang)]
     if rung and not rung.missing:
         names.append(f"{say('rung_browser', lang)} {format_value(rung.bytes, 'bytes', lang)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -47,14 +49,26 @@ def describe_commit(root: Path, *, of: list[str]) -> tuple[str, bool]:
 
 
 def end_with_parent() -> None:
-    """End this process when its standard input closes: a killed run must leave none behind to write."""
+    """End this process and all that it started when its standard input closes: a killed run leaves none behind."""
 
     def watch() -> None:
         while os.read(0, 1):  # not sys.stdin, whose lock would be held at exit
             pass
+        for child in _started_by(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _started_by(pid: int) -> list[int]:
+    """The processes below one, the nearest first; on Linux only, elsewhere none is known."""
+    found: list[int] = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, file.read_text().split())
+    return found + [below for child in found for below in _started_by(child)]
 
 
 def _git(root: Path, *args: str) -> str:

@@ -113,6 +113,10 @@ class Experiment:
     def work_dir(self, profile: str) -> Path:
         return self.root / "build" / "work" / profile / self.project / self.key
 
+    def made_note(self, profile: str) -> Path:
+        """Where a run leaves the SHA-256 of the result that it is about to put in place."""
+        return self.work_dir(profile).with_name(f"{self.key}.made")
+
 
 @dataclass(frozen=True)
 class Project:

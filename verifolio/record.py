@@ -236,7 +236,8 @@ def _execute(portfolio: Portfolio, experiment: Experiment, profile: str) -> Resu
         peak_memory_bytes=_peak_memory_bytes(),
     )
     _move(products, experiment.results_dir(profile))
-    result = write_result(experiment.result_path(profile), run.result(receipt))
+    note = experiment.made_note(profile)
+    result = write_result(experiment.result_path(profile), run.result(receipt), note=note)
     _publish_derived(derived, experiment, profile, result.digest)
     shutil.rmtree(experiment.work_dir(profile), ignore_errors=True)
     run.say(f"done in {_clock(duration)}")

@@ -124,14 +124,17 @@ def digest_of(result: Result) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_result(path: Path, result: Result) -> Result:
-    """Validate, seal with a digest and write atomically."""
+def write_result(path: Path, result: Result, *, note: Path | None = None) -> Result:
+    """Validate, seal with a digest and write atomically; the file's SHA-256 stands in `note` before."""
     sealed = msgspec.structs.replace(result, digest=digest_of(result))
     faults = check_result(sealed)
     if faults:
         raise AuthorError("; ".join(faults), path=path, hint="mend the experiment that writes it")
     text = json.dumps(msgspec.to_builtins(sealed), ensure_ascii=False, indent=1, allow_nan=False)
-    write_atomic(path, text + "\n")
+    payload = f"{text}\n".encode()
+    if note:
+        write_atomic(note, hashlib.sha256(payload).hexdigest())
+    write_atomic(path, payload)
     return sealed
 
 

@@ -21,7 +21,7 @@ from verifolio.errors import AuthorError, Fault
 from verifolio.evidence import Evidence, gather_evidence
 from verifolio.handwritten import find_handwritten
 from verifolio.history import History, read_history
-from verifolio.ladder import ISOLATE, render_demo_page, rung_of
+from verifolio.ladder import ISOLATE, find_rungs, render_demo_page, rung_of
 from verifolio.listings import Shelf, render_project
 from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
@@ -115,7 +115,10 @@ def stage(
     langs = tuple(langs)
     with no_sweeping():
         world = _gather(root, live)
-        other = Beside(second) if is_safe() else None
+        other = None
+        if is_safe():
+            find_rungs(world.evidence)
+            other = Beside(second)
         try:
             mine = LANGS[:1] if other else LANGS
             composed = [_compose_one(world, lang, drafts=drafts) for lang in mine]
@@ -293,7 +296,7 @@ def _stage_generated(
             source = f"demos/{slug}/demo.yml"
             add(source, f"demos/{slug}.md", partial(render_demo_page, slug=slug, demo=demo))
             if f"demos/{slug}.md" in draft.pages:
-                rung = rung_of(Page(source, "", draft.lang, evidence.for_page(), site), slug, demo)
+                rung = rung_of(evidence, slug, demo)
                 _collect_rung(draft, slug, rung, threads=bool(demo.browser and demo.browser.threads))
     except AuthorError as error:
         faults += error.faults
