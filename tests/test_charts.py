@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 
@@ -38,6 +39,28 @@ def test_colours_are_variables_that_follow_the_page(chart, cache):
     assert "var(--vf-ink)" in svg
     assert not {"#0072b2", "#1a1a1a", "#ffffff", 'fill="white"', "font-family"} & set(svg.split())
     assert "#0072b2" not in svg
+
+
+def test_series_have_the_same_colours_in_both_languages(tmp_path):
+    rows = [
+        {"x": x, "y": 10 * row + x, "name": name}
+        for row, name in enumerate(("@late", "@early"))
+        for x in (0, 1)
+    ]
+    colour = {"field": "name", "type": "nominal", "title": None}
+    encoding = {
+        "x": {"field": "x", "type": "quantitative"},
+        "y": {"field": "y", "type": "quantitative"},
+        "color": colour,
+    }
+    spec = {"data": {"values": rows}, "mark": "line", "encoding": encoding}
+    words = {"@late": {"zh": "甲", "en": "zebra"}, "@early": {"zh": "乙", "en": "ant"}}
+    for lang, order in (("zh", ["甲", "乙"]), ("en", ["zebra", "ant"])):
+        svg = draw(Chart(spec, words), lang, tmp_path).wide
+        assert re.findall(r">(甲|乙|zebra|ant)<", svg) == order  # the legend, where colours are given out
+        first = re.search(r'd="M0,(\d+)[^"]*" stroke="var\(--vf-c1\)"', svg)
+        assert first, "the first series begins at the bottom, in the first colour"
+        assert int(first[1]) > 200
 
 
 def test_two_widths_are_drawn(chart, cache):

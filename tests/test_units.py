@@ -15,7 +15,7 @@ SHOWN = [
     (3.25, "points", {"sign": True}, "+3.2 个百分点", "+3.2 points"),
     (-3.25, "points", {"sign": True}, "−3.2 个百分点", "−3.2 points"),
     (25000, "count", {}, "25,000", "25,000"),
-    (9_999, "parameters", {}, "9,999 参数", "10.0 k parameters"),
+    (9_999, "parameters", {}, "9,999 参数", "9,999 parameters"),
     (99_996_000, "parameters", {}, "1.00 亿参数", "100 M parameters"),
     (4, "parameters", {}, "4 参数", "4 parameters"),
     (1_310_000, "parameters", {}, "131 万参数", "1.31 M parameters"),

@@ -43,6 +43,7 @@ _CONFIG = {
     "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
     "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
 }  # fmt: skip
+SERIES = ("color", "fill", "stroke", "shape", "strokeDash")
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
 _RENDERER = "7"  # part of the cache's key: raise it when the code below draws differently
 
@@ -147,11 +148,30 @@ def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
     spec["padding"] = 2
     own = {key: value for key, value in spec.get("config", {}).items() if key not in ("view", "background")}
     spec["config"] = {**own, **_CONFIG}
-    short: dict[str, Any] = _with_short_numbers(spec)
+    short: dict[str, Any] = _with_short_numbers(_in_given_order(spec))
     if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
         short["config"]["legend"] = {**_LEGEND, "columns": 1}
         return _with_folded_titles(short)  # type: ignore[no-any-return]
     return short
+
+
+def _in_given_order(node: Any) -> Any:
+    """A copy whose series take their colours in the order of the data: by name, each language would have its own."""
+    if isinstance(node, list):
+        return [_in_given_order(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {
+        key: value if key in ("data", "datasets") else _in_given_order(value) for key, value in node.items()
+    }
+    channels = made["encoding"] if isinstance(made.get("encoding"), dict) else {}
+    for channel in SERIES:
+        one = channels.get(channel)
+        if not isinstance(one, dict) or one.get("type") != "nominal" or "field" not in one:
+            continue
+        if "sort" not in one and "domain" not in (one.get("scale") or {}):
+            channels[channel] = {**one, "sort": None}
+    return made
 
 
 def _with_short_numbers(node: Any) -> Any:

@@ -58,7 +58,8 @@ def format_value(
     if unit == "parameters" and lang == "zh":
         return plus + _minus(_in_han(value, digits, known.zh if with_unit else ""))
     if unit in ("parameters", "bytes"):
-        number, prefix = _prefixed(value, digits, whole=unit == "bytes")
+        small = unit == "parameters" and value < 1e4 and digits is None  # whole, as Chinese has them
+        number, prefix = (f"{value:,.0f}", "") if small else _prefixed(value, digits, whole=unit == "bytes")
         name = (prefix + known.en) if unit == "bytes" else f"{prefix} {getattr(known, lang)}".strip()
         text = number if not with_unit else f"{number}{NARROW}{name.replace(' ', NARROW)}"
         return plus + _minus(text)

@@ -70,9 +70,7 @@
   const above = new Map()
   let active
   const follow = new IntersectionObserver(entries => {
-    for (const { target, boundingClientRect, rootBounds } of entries) {
-      above.set(target, boundingClientRect.top < (rootBounds?.bottom ?? 0))
-    }
+    for (const { target, isIntersecting } of entries) above.set(target, isIntersecting)
     const link = links.get(headings.findLast(one => above.get(one))?.id)
     if (link === active) return
     active?.classList.remove("md-nav__link--active")
@@ -80,7 +78,7 @@
     const box = link?.closest(".md-sidebar__scrollwrap")
     if (box && box.scrollHeight > box.clientHeight) box.scrollTop = link.offsetTop - box.clientHeight / 2
     active = link
-  }, { rootMargin: "0px 0px -75% 0px" })
+  }, { rootMargin: "1000000px 0px -75% 0px" }) // from far above on: a leap crosses no narrow strip
   headings.forEach(one => follow.observe(one))
 
   // ---- print: where each receipt is, and nothing folded but the solutions
