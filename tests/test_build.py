@@ -371,7 +371,7 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
 
 def fetch(address: str) -> str:
     with contextlib.suppress(urllib.error.HTTPError):
-        return urllib.request.urlopen(address, timeout=10).read().decode()
+        return urllib.request.urlopen(address, timeout=60).read().decode()
     return ""
 
 
@@ -382,7 +382,7 @@ def append(path: Path, text: str) -> None:
 def test_preview_shows_an_edit_in_its_language(preview: tuple[Path, str]) -> None:
     root, url = preview
     append(root / "blog/post-001/en.md", "\nan edited line\n")
-    wait_for(lambda: "an edited line" in fetch(f"{url}en/blog/post-001/"), 5)
+    wait_for(lambda: "an edited line" in fetch(f"{url}en/blog/post-001/"), 60)
     assert "an edited line" not in fetch(f"{url}blog/post-001/")
 
 
@@ -392,8 +392,8 @@ def test_preview_lists_follow(preview: tuple[Path, str]) -> None:
         path = root / f"blog/post-002/{lang}.md"
         text = re.sub(r"^title: .*$", "title: Renamed", path.read_text(encoding="utf-8"), flags=re.M)
         path.write_text(text, encoding="utf-8")
-    wait_for(lambda: "Renamed" in fetch(f"{url}blog/post-002/"), 5)
-    wait_for(lambda: "Renamed" in fetch(f"{url}blog/") and "Renamed" in fetch(f"{url}en/blog/"), 20)
+    wait_for(lambda: "Renamed" in fetch(f"{url}blog/post-002/"), 60)
+    wait_for(lambda: "Renamed" in fetch(f"{url}blog/") and "Renamed" in fetch(f"{url}en/blog/"), 60)
 
 
 def test_preview_shows_a_new_post(preview: tuple[Path, str]) -> None:
@@ -402,13 +402,13 @@ def test_preview_shows_a_new_post(preview: tuple[Path, str]) -> None:
     for lang in ("zh", "en"):
         text = (root / f"blog/post-000/{lang}.md").read_text(encoding="utf-8")
         (root / f"blog/new/{lang}.md").write_text(text.replace("post-000", "brand-new"), encoding="utf-8")
-    wait_for(lambda: fetch(f"{url}en/blog/brand-new/") != "", 20)
+    wait_for(lambda: fetch(f"{url}en/blog/brand-new/") != "", 60)
 
 
 def test_preview_shows_a_fault_in_its_page(preview: tuple[Path, str]) -> None:
     root, url = preview
     append(root / "blog/post-000/zh.md", "\n{{ no.such.key }}\n")
-    wait_for(lambda: "vf-fault" in fetch(f"{url}blog/post-000/").split("<script>(function")[0], 5)
+    wait_for(lambda: "vf-fault" in fetch(f"{url}blog/post-000/").split("<script>(function")[0], 60)
     assert "blog/post-000/zh.md" in (root / "serve.log").read_text(encoding="utf-8")
 
 
@@ -416,7 +416,7 @@ def test_preview_reloads_every_page_for_a_changed_style(preview: tuple[Path, str
     root, url = preview
     since = re.search(r"since=(\d+)", fetch(url))[1]
     append(root / "site_src/assets/toy.css", "\n/* changed */\n")
-    with urllib.request.urlopen(f"{url}_verifolio/events?since={since}", timeout=10) as stream:
+    with urllib.request.urlopen(f"{url}_verifolio/events?since={since}", timeout=60) as stream:
         news = next(line for line in stream if line.startswith(b"data:") and b'"*"' in line)
     assert news
     assert "/* changed */" in fetch(f"{url}assets/toy.css")
@@ -436,4 +436,4 @@ def test_edit_reaches_the_open_browser(preview: tuple[Path, str], new_page: Call
     page = new_page()
     page.goto(f"{url}blog/post-001/")
     append(root / "blog/post-001/zh.md", "\nseen-without-a-key-pressed\n")
-    page.get_by_text("seen-without-a-key-pressed").wait_for(timeout=10_000)
+    page.get_by_text("seen-without-a-key-pressed").wait_for(timeout=60_000)

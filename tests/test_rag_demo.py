@@ -46,7 +46,7 @@ def test_a_question_is_answered_with_a_source_that_opens(
         page.locator(".bot", has_text=expected).first.wait_for(timeout=120_000)  # the first builds the index
         if document:
             link = page.locator("#sources a").first
-            link.wait_for(timeout=10_000)
+            link.wait_for(timeout=60_000)
             assert link.inner_text().startswith(document)
             opened = page.request.get(link.evaluate("node => node.href").partition("#")[0])
             assert opened.status == 200

@@ -338,7 +338,7 @@ def test_a_service_killed_in_an_answer_starts_again_with_its_conversations(tmp_p
             cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 if httpx.get(f"{address}/health", timeout=1).status_code == 200:
