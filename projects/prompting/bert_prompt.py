@@ -175,5 +175,5 @@ def _chart(run: Run, right: dict[str, np.ndarray]) -> None:
     }
     words = {f"@{key}": name for key, name in names.items()}
     words["@value"] = {"zh": "准确率（%）", "en": "accuracy (%)"}
-    dots = [dot(f"@{key}", values, digits=1) for key, values in right.items()]
+    dots = [dot(f"@{key}", values) for key, values in right.items()]
     run.chart("prompts", named_dots(dots, order=[one["name"] for one in dots]), words=words)

@@ -11,7 +11,7 @@ import numpy as np
 from projects.prompting.ask import Asks, embedded
 from projects.prompting.reviews import Pool, ending, load_pool
 from projects.prompting.scoring import LABELS, label_said
-from projects.prompting.tables import column, record_points, record_share
+from projects.prompting.tables import column, dot, record_points, record_share
 from projects.sentiment.data import Reviews
 from projects.sentiment.metrics import bootstrap, wilson
 from projects.sentiment.plots import named_dots
@@ -141,18 +141,6 @@ def _row(right: np.ndarray, said: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _dot(name: Any, right: np.ndarray) -> dict[str, Any]:
-    low, high = wilson(float(right.mean()), len(right))
-    share = float(right.mean())
-    return {
-        "name": name,
-        "value": 100 * share,
-        "low": 100 * low,
-        "high": 100 * high,
-        "shown": f"{100 * share:.0f}",
-    }
-
-
 def _record_counts(run: Run, right, said, counts: list[Setting], params: dict[str, Any]) -> None:
     """One row a draw of examples, and a mean over draws for each number of examples."""
     draws = {"zh": "第 {} 次抽取", "en": "draw {}"}
@@ -226,11 +214,11 @@ def _record_orders(run: Run, right, said, orders: list[Setting]) -> None:
         "@zero": {"zh": "零样本", "en": "zero-shot"},
         "@value": {"zh": "准确率（%）", "en": "accuracy (%)"},
     }
-    dots.append(_dot("@zero", right["zero"]))
+    dots.append(dot("@zero", right["zero"]))
     for number, setting in enumerate(orders):
         words[f"@o{number}"] = ORDERS[setting.name]
-        dots.append(_dot(f"@o{number}", right[setting.name]))
-    run.chart("orders", named_dots(dots, order=[dot["name"] for dot in dots]), words=words)
+        dots.append(dot(f"@o{number}", right[setting.name]))
+    run.chart("orders", named_dots(dots, order=[one["name"] for one in dots]), words=words)
 
 
 def _record_contexts(run: Run, right, said, contexts: list[Setting], labels: np.ndarray) -> None:

@@ -43,9 +43,15 @@ def record_points(run: Run, key: str, differences: np.ndarray, zh: str, en: str)
     )  # fmt: skip
 
 
-def dot(name: str, values: np.ndarray, *, digits: int = 0) -> dict[str, Any]:
-    """A row of `named_dots`, in per cent, with a bootstrap interval."""
-    values = 100 * np.asarray(values, dtype=float)
-    low, high = bootstrap(values)
+def dot(name: str, values: np.ndarray) -> dict[str, Any]:
+    """A row of `named_dots`, in per cent; Wilson's interval for shares of right and wrong, else a bootstrap one."""
+    values = np.asarray(values, dtype=float)
     mean = float(values.mean())
-    return {"name": name, "value": mean, "low": low, "high": high, "shown": f"{mean:.{digits}f}"}
+    low, high = wilson(mean, len(values)) if np.isin(values, (0, 1)).all() else bootstrap(values)
+    return {
+        "name": name,
+        "value": 100 * mean,
+        "low": 100 * low,
+        "high": 100 * high,
+        "shown": f"{100 * mean:.1f} %",
+    }
