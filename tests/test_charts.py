@@ -63,6 +63,29 @@ def test_series_have_the_same_colours_in_both_languages(tmp_path):
         assert int(first[1]) > 200
 
 
+def test_the_axis_of_a_share_ends_at_100_and_has_few_ticks(tmp_path):
+    rows = [{"name": "a", "share": 62}, {"name": "b", "share": 99}]
+    x = {
+        "field": "share",
+        "type": "quantitative",
+        "title": "right (%)",
+        "scale": {"zero": False, "padding": 60},
+    }
+    spec = {
+        "data": {"values": rows},
+        "mark": "point",
+        "encoding": {"x": x, "y": {"field": "name", "type": "nominal"}},
+    }
+    labels = [int(one) for one in re.findall(r">(\d+)</text>", draw(Chart(spec, {}), "en", tmp_path).wide)]
+    assert max(labels) == 100
+    assert len(labels) <= 11
+    spec["encoding"]["x"] = {**x, "title": "loss"}
+    assert (
+        max(int(one) for one in re.findall(r">(\d+)</text>", draw(Chart(spec, {}), "en", tmp_path).wide))
+        > 100
+    )
+
+
 def test_two_widths_are_drawn(chart, cache):
     drawing = draw(chart, "en", cache)
     wide, narrow = drawing.wide, drawing.narrow

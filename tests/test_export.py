@@ -8,8 +8,11 @@ import re
 import pytest
 from PIL import Image
 
+from verifolio.export.examples import quote_recorded
 from verifolio.export.places import LINKEDIN_CHARACTERS, measured, to_devto, to_linkedin
 from verifolio.export.portable import Portable
+from verifolio.recorded import Recorded
+from verifolio.results import Column, Table
 
 SITE = "https://example.org/"
 FOLDER = "build/export/first-numbers"
@@ -113,19 +116,28 @@ def test_linkedin_stays_below_its_limit_and_ends_with_the_address(lang):
     assert "▍Part" not in text[text.rindex("long") :]
 
 
-def test_linkedin_leaves_out_a_tables_caption_with_the_table():
-    body = "Lead.\n\n**What the table shows**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n**Bold** after."
-    text = to_linkedin(portable(body=body))
-    assert "What the table shows" not in text
-    assert "Bold after." in text
+@pytest.mark.parametrize(
+    ("block", "line"),
+    [
+        (
+            "**What it shows. And more.**\n\n| a | b |\n| --- | --: |\n| 1 | 2 |",
+            "Table in the post: What it shows",
+        ),
+        ("| a |\n| --- |\n| 1 |", "Table in the post"),
+        ("[`projects/x/y.py#f`](https://x.org)\n\n```python\n| x |\n```", "Code in the post: y.py#f"),
+        ("```\n\n> x\n```", "Code in the post"),
+        ("![two bars](images/en-1-x.png)\n\n*One *is* longer*", "Figure in the post: One is longer"),
+        (f"**Toy** · Recorded · [Open]({SITE})\n\n> x\n>\n> → y", f"Demo in the post: Toy {SITE}"),
+    ],
+)
+def test_linkedin_says_what_stands_in_the_post_where_plain_text_has_nothing(block, line):
+    text = to_linkedin(portable(body=f"Lead.\n\nTry it. Here:\n\n{block}\n\nThe **last** row\n\n> quoted\n"))
+    assert f"\n\nTry it. Here:\n\n→ {line}\n\nThe last row\n\nquoted\n\nThe whole post" in text
 
 
-def test_linkedin_leaves_out_what_only_points_at_a_picture():
-    text = to_linkedin(
-        portable(body="Lead.\n\nIt works. With this:\n\n```python\nx\n```\n\nAfter it.\n\nThese:\n\n- one\n")
-    )
-    assert "It works.\n\nAfter it." in text
-    assert "These:\n\n• one" in text
+def test_linkedin_announces_nothing_that_no_longer_fits():
+    body = f"Lead.\n\nKept.\n\n## Part\n\nThis:\n\n- {'long ' * 700}"
+    assert "Lead.\n\nKept.\n\nThe whole post" in to_linkedin(portable(body=body))
 
 
 def test_a_first_paragraph_that_is_too_long_for_linkedin_is_told(workbench):
@@ -135,6 +147,114 @@ def test_a_first_paragraph_that_is_too_long_for_linkedin_is_told(workbench):
     done = workbench.verifolio("export", "second-look", "--to", "linkedin", "--lang", "en", SITE_URL=SITE)
     assert done.code == 1
     assert "LinkedIn takes 3,000 characters" in done.said
+
+
+FORMULA = (
+    "<msub><mi>q</mi><mi>i</mi></msub><mo>=</mo><mi>round</mi><mrow><mo>(</mo><mn>127</mn><mo>·</mo><mfrac><msub>"
+    "<mi>x</mi><mi>i</mi></msub><mrow><munder><mi>max</mi><mi>j</mi></munder><mo>|</mo><msub><mi>x</mi><mi>j</mi>"
+    "</msub><mo>|</mo></mrow></mfrac><mo>)</mo></mrow>"
+)
+LATEX = r"q_{i} = \mathrm{round} \left( 127 \cdot \frac{x_{i}}{\max_{j} | x_{j} |} \right)"
+TEXT = "qᵢ = round(127 · xᵢ / maxⱼ |xⱼ|)"
+
+
+@pytest.mark.parametrize(
+    ("place", "block", "inline"),
+    [
+        ("markdown", f"\n$${LATEX}$$\n", r"with $\frac{\alpha}{2}$."),
+        ("zhihu", f"\n$${LATEX}$$\n", r"with $\frac{\alpha}{2}$."),
+        (
+            "devto",
+            f"\n{{% katex %}}{LATEX}{{% endkatex %}}\n",
+            r"{% katex inline %}\frac{\alpha}{2}{% endkatex %}.",
+        ),
+        ("wechat", f">{TEXT}</p>", "with α/2."),
+        ("linkedin", f"\n{TEXT}\n", "with α/2."),
+    ],
+)
+def test_formulas_become_latex_where_it_is_drawn_and_text_elsewhere(workbench, place, block, inline):
+    for lang in ("zh", "en"):
+        workbench.edit(
+            f"blog/first-numbers/{lang}.md",
+            "<!-- more -->",
+            f'<!-- more -->\n\n<math display="block">{FORMULA}</math>\n\n'
+            "with <math><mfrac><mi>α</mi><mn>2</mn></mfrac></math>.\n",
+        )
+    export(workbench, place, "--lang", "en")
+    text = workbench.read(f"{FOLDER}/{place}/en.{ {'wechat': 'html', 'linkedin': 'txt'}.get(place, 'md') }")
+    assert block in text
+    assert inline in text
+    assert "<math" not in text
+
+
+@pytest.mark.parametrize(
+    ("inner", "reason"),
+    [
+        ("<msqrt><mn>2</mn></msqrt>", "<msqrt> in a formula, which the export cannot write"),
+        ("<mfrac><mn>1</mn></mfrac>", "<mfrac> in a formula holds what does not belong there"),
+        ("<mrow>x</mrow>", "<mrow> in a formula holds what does not belong there"),
+        ("<mi>x", "no formula that can be read"),
+    ],
+)
+def test_a_formula_that_cannot_be_written_elsewhere_stops_the_export(workbench, inner, reason):
+    path = "blog/first-numbers/en.md"
+    workbench.edit(path, "<!-- more -->", f"<!-- more -->\n\n`<math>` and\n<math>{inner}</math>\n")
+    line = workbench.read(path).split("\n").index(f"<math>{inner}</math>") + 1
+    done = workbench.verifolio("export", "first-numbers", "--to", "markdown", "--lang", "en", SITE_URL=SITE)
+    assert done.code == 1
+    assert f"{path}:{line}: {reason}" in done.said
+
+
+def test_a_demo_shows_its_first_outputs_with_the_words_marked_that_moved_them(workbench):
+    export(workbench, "markdown", "--lang", "en")
+    text = workbench.read(f"{FOLDER}/markdown/en.md")
+    assert (
+        f"**Word list demo** · Recorded real outputs · [Open the demo]({SITE}en/demos/toy/)\n\n> **1.**"
+        in text
+    )
+    assert "> **1.** A **good** film with a **great** heart\n>\n> → **positive** (75.0\u202f%)\n" in text
+    assert "> **2.** **Awful** (−) from the first minute\n>\n> → **negative** (75.0\u202f%)\n" in text
+    assert "> *Words in bold speak for the verdict, a word followed by (−) against it*\n" in text
+
+
+def test_marks_of_one_kind_run_together_and_a_verdict_that_no_word_moved_is_told():
+    roles = Recorded(table="a.b.c", input="in", label="label", score="score", effects="effects")
+    columns = [Column(key=key, label={"zh": key, "en": key}) for key in ("in", "label", "score", "effects")]
+
+    def quoted(text: str, effects: str) -> str:
+        row: dict[str, object] = {"in": text, "label": "good", "score": 0.9, "effects": effects}
+        return quote_recorded(roles, Table(columns=columns, rows=[row]), "en")
+
+    marked = quoted("a so, so bad, bad `film`", '[["a", 0], ["so", 1], ["so", 1], ["bad", -1], ["bad", -1]]')
+    assert marked.startswith("> **1.** a **so, so** **bad** (−), **bad** (−) \\`film\\`\n>\n> → **good** (90")
+    unmoved = quoted("a film", '[["film", 0.1]]')
+    assert "*No single word by itself moves this verdict.*" in unmoved
+    assert "Words in bold" not in unmoved
+
+
+def test_outputs_with_sources_remarks_and_lines_of_their_own():
+    roles = Recorded(table="a.b.c", input="in", output="out", sources="sources", mode="mode", facts=["speed"])
+    columns = {"in": "In", "out": "Out", "sources": "S", "mode": "M", "speed": "Speed"}
+    row: dict[str, object] = {
+        "in": "a * b?",
+        "out": "One\ntwo `x` [1]",
+        "sources": '[{"document": "d.pdf", "place": "p. 1"}]',
+        "mode": {"zh": "摘录", "en": "Quoted"},
+        "speed": 2.5,
+    }
+    table = Table(
+        columns=[
+            Column(key=key, label={"zh": name, "en": name}, unit="tokens_per_s" if key == "speed" else None)
+            for key, name in columns.items()
+        ],
+        rows=[row] * 5,
+    )
+    quoted = quote_recorded(roles, table, "en")
+    assert quoted.startswith(
+        "> **1.** a \\* b?\n>\n> → One  \n> two \\`x\\` [1]\n>\n> *Quoted · [1] d.pdf, p. 1 · Speed: 2.50"
+    )
+    assert quoted.endswith("\n>\n> *2 more recorded outputs*")
+    assert quoted.count("→") == 3
 
 
 def test_a_false_number_stops_the_export(workbench):
@@ -165,3 +285,15 @@ def test_the_weeks_become_a_list_with_their_states(workbench):
 def test_pictures_may_lie_elsewhere(workbench):
     export(workbench, "devto", "--images-at", "https://pics.example.org/a/")
     assert "](https://pics.example.org/a/en-1-" in workbench.read(f"{FOLDER}/devto/en.md")
+
+
+def test_it_is_written_where_one_says_and_only_there(workbench, tmp_path):
+    kept = tmp_path / "mine" / "en-1-own.png"
+    kept.parent.mkdir()
+    kept.write_bytes(b"own")
+    said = export(workbench, "devto", "--out", str(tmp_path / "mine"))
+    written = tmp_path / "mine" / "first-numbers" / "devto"
+    assert f"  {written.as_posix()}/en.md" in said
+    assert (written / "images" / "en-cover.png").exists()
+    assert kept.read_bytes() == b"own"
+    assert not (workbench.root / FOLDER).exists()

@@ -101,6 +101,7 @@ def code_block(page: Page, block: Block) -> str:
     page.quoted.append(f"{block.target} {block.body.get('lines', '')}")
     label = f"{quote.path}#{quote.symbol}" if quote.symbol else quote.path
     url = page.site.source_url(quote.path, quote.first_line, quote.last_line)
+    label = re.sub(r"(?<=[/#_])(?=\w)", "<wbr>", label)  # on a phone it breaks there, not within a word
     link = f'<a href="{url}">{label}</a>' if url else f"<span>{label}</span>"
     fence = "````" if "```" in quote.text else "```"
     return "\n".join(

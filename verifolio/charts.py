@@ -17,33 +17,18 @@ from typing import Any
 
 import msgspec
 
+from verifolio.chartspec import WIDTHS, prepared
 from verifolio.errors import AuthorError
 from verifolio.files import write_cache
 from verifolio.results import Chart, Words
 from verifolio.words import say
 
-WIDTHS = {"wide": 660, "narrow": 330}
 MAX_ROWS = 300
 VARIABLES = {
     "#1a1a1a": "--vf-ink", "#6b6b6b": "--vf-muted", "#d9d9d9": "--vf-grid", "#ffffff": "--vf-paper",
     "#0b5fff": "--vf-accent", "#0072b2": "--vf-c1", "#e69f00": "--vf-c2", "#009e73": "--vf-c3",
     "#cc79a7": "--vf-c4", "#56b4e9": "--vf-c5", "#d55e00": "--vf-c6",
 }  # fmt: skip
-_AXIS = {
-    "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "tickColor": "#6b6b6b", "domainColor": "#6b6b6b",
-    "gridColor": "#d9d9d9", "labelFontSize": 13, "titleFontSize": 13, "titleFontWeight": "normal", "titleLimit": 300,
-}  # fmt: skip
-_LEGEND = {
-    "labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13,
-    "titleFontWeight": "normal", "orient": "top", "symbolStrokeWidth": 2, "labelLimit": 290,
-}  # fmt: skip
-_CONFIG = {
-    "background": None, "font": "sans-serif", "view": {"stroke": None}, "axis": _AXIS, "axisX": {"titleAnchor": "end", "labelFlush": False, "titleLimit": 600}, "legend": _LEGEND,
-    "header": {"labelColor": "#1a1a1a", "titleColor": "#1a1a1a", "labelFontSize": 13, "titleFontSize": 13},
-    "text": {"color": "#1a1a1a", "fontSize": 13}, "rule": {"color": "#1a1a1a"},
-    "range": {"category": ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]},
-}  # fmt: skip
-SERIES = ("color", "fill", "stroke", "shape", "strokeDash")
 _NOT_DATA = ("text", "tooltip", "order", "detail")  # channels that repeat what another one shows
 _RENDERER = "7"  # part of the cache's key: raise it when the code below draws differently
 
@@ -76,13 +61,13 @@ def _key(chart: Chart, lang: str) -> str:
 
 @functools.cache
 def _reader() -> bytes:
-    """The hash of this file and of the words that it uses: whoever changes them, prepares all charts anew."""
-    files = (Path(__file__), Path(__file__).with_name("words.py"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).digest()
+    """The hash of this file and of what it uses: whoever changes them, prepares all charts anew."""
+    names = ("charts.py", "chartspec.py", "words.py")
+    return hashlib.sha256(b"\0".join(Path(__file__).with_name(name).read_bytes() for name in names)).digest()
 
 
 def _drawn(chart: Chart, lang: str, size: str, cache: Path) -> str:
-    spec = _prepared(chart, lang, WIDTHS[size])
+    spec = prepared(_spec(chart, lang), size, _data_rows(_spec(chart, lang)))
     text = msgspec.json.encode(spec, order="sorted")
     name = hashlib.sha256(f"{_RENDERER} {_engine_version()} ".encode() + text).hexdigest()[:24]
     path = cache / f"{name}.svg"
@@ -136,86 +121,6 @@ def _datum(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}" if abs(cell) < 1e5 else f"{cell:,.0f}"
     return html.escape(str(cell))
-
-
-def _prepared(chart: Chart, lang: str, width: int) -> dict[str, Any]:
-    spec = _spec(chart, lang)
-    spec = {key: value for key, value in spec.items() if key != "title"}
-    if spec.get("width") in (None, "container"):
-        spec["width"] = width
-        fit = "fit-x" if width == WIDTHS["narrow"] else "fit"
-        spec["autosize"] = {"type": fit, "contains": "padding"}
-    spec["padding"] = 2
-    own = {key: value for key, value in spec.get("config", {}).items() if key not in ("view", "background")}
-    spec["config"] = {**own, **_CONFIG}
-    short: dict[str, Any] = _with_short_numbers(_in_given_order(spec))
-    if width == WIDTHS["narrow"]:  # a row of names would be cut off: one below the other
-        short["config"]["legend"] = {**_LEGEND, "columns": 1}
-        return _with_folded_titles(short)  # type: ignore[no-any-return]
-    return short
-
-
-def _in_given_order(node: Any) -> Any:
-    """A copy whose series take their colours in the order of the data: by name, each language would have its own."""
-    if isinstance(node, list):
-        return [_in_given_order(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    made = {
-        key: value if key in ("data", "datasets") else _in_given_order(value) for key, value in node.items()
-    }
-    channels = made["encoding"] if isinstance(made.get("encoding"), dict) else {}
-    for channel in SERIES:
-        one = channels.get(channel)
-        if not isinstance(one, dict) or one.get("type") != "nominal" or "field" not in one:
-            continue
-        if "sort" not in one and "domain" not in (one.get("scale") or {}):
-            channels[channel] = {**one, "sort": None}
-    return made
-
-
-def _with_short_numbers(node: Any) -> Any:
-    """A copy whose axes say 18.8k where `~s` alone would say 18.751k."""
-    if isinstance(node, list):
-        return [_with_short_numbers(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    made = {
-        key: value if key in ("data", "datasets") else _with_short_numbers(value)
-        for key, value in node.items()
-    }
-    return {**made, "format": ".3~s"} if made.get("format") == "~s" else made
-
-
-def _with_folded_titles(node: Any) -> Any:
-    """A copy in which titles of horizontal axes that are wider than a phone stand on several lines."""
-    if isinstance(node, list):
-        return [_with_folded_titles(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    made = {
-        key: value if key in ("data", "datasets") else _with_folded_titles(value)
-        for key, value in node.items()
-    }
-    across = made["encoding"].get("x") if isinstance(made.get("encoding"), dict) else None
-    for holder in (across, across.get("axis")) if isinstance(across, dict) else ():
-        if isinstance(holder, dict) and isinstance(holder.get("title"), str):
-            lines = _folded(holder["title"])
-            holder["title"] = lines if len(lines) > 1 else lines[0]
-    return made
-
-
-def _folded(title: str, room: int = 46) -> list[str]:
-    """Broken after a space or a comma, before a bracket; `room` in Latin letters, of which a Han character takes two."""
-
-    def width(text: str) -> int:
-        return sum(2 if ord(one) > 0x2E80 else 1 for one in text)
-
-    places = [found.end() for found in re.finditer(r" |，|、|；|(?=（)", title) if found.end()]
-    fitting = [at for at in places if width(title[:at].rstrip()) <= room]
-    if width(title) <= room or not fitting:
-        return [title]
-    return [title[: fitting[-1]].rstrip(), *_folded(title[fitting[-1] :].lstrip(), room)]
 
 
 @functools.lru_cache(maxsize=256)

@@ -81,8 +81,8 @@ def render_recorded(roles: Recorded, table: Table, slug: str, lang: str) -> str:
 def _render_row(
     roles: Recorded, row: dict[str, Cell], columns: dict[str, Column], slug: str, lang: str, *, first: bool
 ) -> str:
-    text = _words(row[roles.input], lang)
-    effects = _effects(row[roles.effects], roles) if roles.effects else []
+    text = words_of(row[roles.input], lang)
+    effects = read_effects(row[roles.effects], roles) if roles.effects else []
     marked = _mark_words(text, effects, lang)
     summary = " ".join(text.split())
     whole = len(summary) <= 60 and not effects  # then the fold's own line shows it already
@@ -93,7 +93,7 @@ def _render_row(
     if roles.label:
         parts.append(_render_verdict(roles, row, lang))
     if roles.output:
-        answer = _words(row[roles.output], lang)
+        answer = words_of(row[roles.output], lang)
         parts.append(f'<div class="vf-demo-text" lang="{_language(answer)}">{_escape(answer)}</div>')
     if roles.sources:
         parts.append(_render_sources(roles, row[roles.sources], lang))
@@ -123,12 +123,7 @@ def _render_verdict(roles: Recorded, row: dict[str, Cell], lang: str) -> str:
 
 
 def _render_sources(roles: Recorded, cell: Cell, lang: str) -> str:
-    text = _words(cell, lang) or "[]"
-    try:
-        sources = msgspec.json.decode(text, type=list[SourceNote])
-    except msgspec.MsgspecError as error:
-        shape = '[{"document", "place", "quote"}, …]'
-        raise AuthorError(f"{roles.table}: {roles.sources} holds {text!r}, not {shape}: {error}") from None
+    sources = read_sources(cell, roles, lang)
     if not sources:
         return f'<p class="vf-demo-note">{say("sources_none", lang)}</p>'
     items = []
@@ -142,18 +137,29 @@ def _render_sources(roles: Recorded, cell: Cell, lang: str) -> str:
 
 
 def _render_facts(roles: Recorded, row: dict[str, Cell], columns: dict[str, Column], lang: str) -> str:
-    items = []
+    items = [
+        f"<div><dt>{html.escape(label)}</dt><dd>{_escape(shown)}</dd></div>"
+        for label, shown in facts_of(roles, row, columns, lang)
+    ]
+    return f'<dl class="vf-demo-facts">{"".join(items)}</dl>' if items else ""
+
+
+def facts_of(
+    roles: Recorded, row: dict[str, Cell], columns: dict[str, Column], lang: str
+) -> list[tuple[str, str]]:
+    """The further columns that this row fills: what each is called, what it holds."""
+    facts = []
     for name in roles.facts:
         column, cell = columns[name], row[name]
         if cell is None or cell == "":
             continue
         unit = column.unit if isinstance(cell, int | float) else ""
-        shown = format_value(float(cell), unit, lang) if unit else _shown(cell, lang)  # type: ignore[arg-type]
-        items.append(f"<div><dt>{html.escape(column.label[lang])}</dt><dd>{shown}</dd></div>")
-    return f'<dl class="vf-demo-facts">{"".join(items)}</dl>' if items else ""
+        shown = format_value(float(cell), unit, lang) if unit else words_of(cell, lang)  # type: ignore[arg-type]
+        facts.append((column.label[lang], shown))
+    return facts
 
 
-def _effects(cell: Cell, roles: Recorded) -> list[tuple[str, float]]:
+def read_effects(cell: Cell, roles: Recorded) -> list[tuple[str, float]]:
     """Words of the input with their effects, which a cell holds as JSON."""
     try:
         return msgspec.json.decode(str(cell or "[]"), type=list[tuple[str, float]])
@@ -161,28 +167,48 @@ def _effects(cell: Cell, roles: Recorded) -> list[tuple[str, float]]:
         raise AuthorError(f"{roles.table}: {roles.effects} holds {cell!r}, not [[word, effect], …]") from None
 
 
-def _mark_words(text: str, effects: list[tuple[str, float]], lang: str) -> str:
-    """The input with the words that moved the verdict marked, each with its effect as a title."""
-    out, at = [], 0
+def read_sources(cell: Cell, roles: Recorded, lang: str) -> list[SourceNote]:
+    """Where an answer comes from, which a cell holds as JSON."""
+    text = words_of(cell, lang) or "[]"
+    try:
+        return msgspec.json.decode(text, type=list[SourceNote])
+    except msgspec.MsgspecError as error:
+        shape = '[{"document", "place", "quote"}, …]'
+        raise AuthorError(f"{roles.table}: {roles.sources} holds {text!r}, not {shape}: {error}") from None
+
+
+def marked_pieces(text: str, effects: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The input in pieces: each word that moved the verdict with its effect, what stands between with 0."""
+    pieces, at, done = [], 0, 0
     for word, effect in effects:
         found = text.find(word, at)
-        if found < 0 or abs(effect) < 0.15:
+        if found < 0:
             continue
-        kind = "vf-pos" if effect > 0 else "vf-neg"
-        out.append(_escape(text[at:found]))
-        out.append(
-            f'<mark class="{kind}" title="{say("effects", lang)}: {effect:+.2f}">{html.escape(word)}</mark>'
-        )
-        at = found + len(word)
-    return "".join(out) + _escape(text[at:])
+        at = found + len(word)  # past every word: a short one stands within longer ones too
+        if abs(effect) >= 0.15:
+            pieces += [(text[done:found], 0.0), (word, effect)]
+            done = at
+    return [*pieces, (text[done:], 0.0)]
 
 
-def _words(cell: Cell, lang: str) -> str:
+def _mark_words(text: str, effects: list[tuple[str, float]], lang: str) -> str:
+    """The input with the words that moved the verdict marked, each with its effect as a title."""
+    return "".join(
+        f'<mark class="{"vf-pos" if effect > 0 else "vf-neg"}" title="{say("effects", lang)}: {effect:+.2f}">'
+        f"{html.escape(piece)}</mark>"
+        if effect
+        else _escape(piece)
+        for piece, effect in marked_pieces(text, effects)
+    )
+
+
+def words_of(cell: Cell, lang: str) -> str:
+    """A cell in one language."""
     return cell[lang] if isinstance(cell, dict) else "" if cell is None else str(cell)
 
 
 def _shown(cell: Cell, lang: str) -> str:
-    return _escape(_words(cell, lang))
+    return _escape(words_of(cell, lang))
 
 
 def _escape(text: str) -> str:

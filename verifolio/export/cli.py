@@ -27,14 +27,23 @@ _NEXT = {
     metavar="URL",
     help="Where you put the pictures (default: images/ beside the text).",
 )
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    metavar="FOLDER",
+    help="Write into FOLDER/POST/PLACE/ (default: build/export/POST/PLACE/).",
+)
 @click.pass_context
-def export(ctx: click.Context, post: str, place: str, lang: str | None, images_at: str) -> None:
+def export(
+    ctx: click.Context, post: str, place: str, lang: str | None, images_at: str, out: Path | None
+) -> None:
     """A post for another place, into build/export/POST/PLACE/.
 
-    Numbers become text, charts pictures, links absolute (set SITE_URL), demos a recorded answer and a link; the
-    receipts stand at the end. It keeps to the place's limits, and a stale number or a false claim stops it. For
-    Zhihu no document on limits was found: a title of at most 100 characters is assumed. It fetches pictures only
-    from addresses that can be reached from inside China: put them there, and name the place by --images-at.
+    Numbers become text, charts pictures, links absolute (set SITE_URL), demos their first recorded outputs and a link,
+    formulas LaTeX (text for LinkedIn and WeChat); the receipts stand at the end. For LinkedIn, a line says what stands
+    in the post where plain text has nothing. It keeps to the place's limits, and a stale number or a false claim stops
+    it. For Zhihu no document on limits was found: a title of at most 100 characters is assumed. It fetches pictures
+    only from addresses that can be reached from inside China: put them there, and name the place by --images-at.
 
     \b
       verifolio export fine-tuning --to wechat
@@ -45,11 +54,11 @@ def export(ctx: click.Context, post: str, place: str, lang: str | None, images_a
     from verifolio.site import read_site
 
     root: Path = ctx.obj or find_root()
-    paths = export_post(root, post, place, lang or "", images_at)
-    for path in paths:
-        click.echo(f"  {path.relative_to(root).as_posix()}  {path.stat().st_size:,} bytes")
-    cover = paths[1].relative_to(root).as_posix()
-    click.echo(f"next: {_NEXT[place].format(cover=cover, count=len(paths) - 2)}")
+    paths = export_post(root, post, place, lang or "", images_at, out)
+    names = [(path if out else path.relative_to(root)).as_posix() for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        click.echo(f"  {name}  {path.stat().st_size:,} bytes")
+    click.echo(f"next: {_NEXT[place].format(cover=names[1], count=len(paths) - 2)}")
     if "127.0.0.1" in read_site(root).url:
         click.echo(
             "! links lead to 127.0.0.1: set SITE_URL=https://… to your site’s address and export again",

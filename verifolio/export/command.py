@@ -1,4 +1,4 @@
-"""`verifolio export`: one post, one place, into build/export/POST/TO/."""
+"""`verifolio export`: one post, one place, into a folder POST/PLACE/ of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ PLACES: dict[str, tuple[Callable[[Portable], str], str, str, str]] = {
 }
 
 
-def export_post(root: Path, name: str, place: str, lang: str = "", images_at: str = "") -> list[Path]:
+def export_post(
+    root: Path, name: str, place: str, lang: str = "", images_at: str = "", out: Path | None = None
+) -> list[Path]:
     """Write the text and its pictures; the files, the text first. `name` is a post's slug or its folder."""
     write, ending, usual, charts = PLACES[place]
     lang = lang or usual
@@ -44,7 +46,8 @@ def export_post(root: Path, name: str, place: str, lang: str = "", images_at: st
     portable = make_portable(page, post, Shelf(mine, read_weeks(root)), charts=charts)
     if images_at:
         portable.body = portable.body.replace("](images/", f"]({images_at.rstrip('/')}/")
-    folder = root / "build" / "export" / post.meta.slug / place
+    # A folder of its own wherever it is written: pictures of an earlier export are removed from it.
+    folder = (out or root / "build" / "export") / post.meta.slug / place
     text = write(portable)
     for old in (folder / "images").glob(f"{lang}-*.png"):
         if old.name not in portable.images:

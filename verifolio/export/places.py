@@ -15,7 +15,9 @@ Limits, last looked up on 2026-11-25 (they move; the numbers stand here and nowh
 - Zhihu: imports Markdown documents, as users report (github.com/doocs/md/issues/1457): pictures are fetched from their
   addresses, if these can be reached from inside China and hold no space (doocs/cose#233, miracleyoo/Markdown4Zhihu#6),
   so local ones are put in by hand or given by --images-at. No document on its limits was found; the 100 characters of
-  a title are what its editor is said to take, and we keep to them.
+  a title are what its editor is said to take, and we keep to them. Nor was one found on formulas: they are given as
+  $$…$$, while two converters write pictures of zhihu.com/equation?tex=… (drmingdrmer/md2zhihu,
+  miracleyoo/Markdown4Zhihu), so look at them after the import.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 
 from verifolio.errors import AuthorError
+from verifolio.export.formulas import set_formulas, to_latex, to_text
 from verifolio.export.portable import Portable
 from verifolio.words import say
 
@@ -33,19 +37,25 @@ DEVTO_TAGS, DEVTO_TAG_CHARACTERS, DEVTO_BYTES, DEVTO_TITLE = 4, 126, 800_000, 12
 WECHAT_TITLE, WECHAT_DIGEST = 64, 120
 ZHIHU_TITLE = 100
 
-_FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"^(```+|~~~).*?^\1\s*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+# What plain text cannot hold, and the words that stand for it.
+_LEFT_OUT = {
+    "left_code": r"(?:^\[?`(?P<name>[^`\n]+)`(?:\]\([^)\n]*\))?\n\n)?^(?P<fence>`{3,}|~{3,})(?s:.*?)^(?P=fence)[ \t]*$",
+    "left_table": r"(?:^\*\*(?P<name>[^\n]+)\*\*\n\n)?^\|.*\n\|[ :|-]+$(?:\n\|.*$)*",
+    "left_figure": r"^!\[(?P<alt>[^\]\n]*)\]\([^)\n]*\)(?:\n\n\*(?P<name>[^\n]+)\*$)?",
+    "left_demo": r"^\*\*(?P<name>[^\n]+)\*\* · [^\n]* · \[[^\]\n]*\]\((?P<url>[^)\n]+)\)\n(?:\n>.*$)(?:\n>.*$)*",
+}
 
 
 def to_markdown(post: Portable) -> str:
     """Plain GitHub-flavoured Markdown."""
-    return f"# {post.title}\n\n{post.body}\n{_foot(post)}"
+    return f"# {post.title}\n\n{_with_dollars(post)}\n{_foot(post)}"
 
 
 def to_zhihu(post: Portable) -> str:
     """Markdown for Zhihu's import: the title goes into its own field."""
     _check_length("zhihu", "title", post.title, ZHIHU_TITLE)
-    return f"{post.body}\n{_foot(post)}"
+    return f"{_with_dollars(post)}\n{_foot(post)}"
 
 
 def to_devto(post: Portable) -> str:
@@ -63,7 +73,9 @@ def to_devto(post: Portable) -> str:
         "canonical_url": post.url,
     }
     front = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items())
-    body = _outside_code(f"{post.body}\n{_foot(post)}", _escape_liquid)
+    body = outside_code(f"{post.body}\n{_foot(post)}", _escape_liquid)
+    frames = "{% katex inline %}…{% endkatex %}", "{% katex %}…{% endkatex %}"
+    body = outside_code(body, lambda prose: set_formulas(prose, to_latex, *frames))
     text = f"---\n{front}\n---\n\n{body}"
     if len(text.encode()) > DEVTO_BYTES:
         raise AuthorError(f"dev.to takes {DEVTO_BYTES:,} bytes, the post has {len(text.encode()):,}")
@@ -72,38 +84,27 @@ def to_devto(post: Portable) -> str:
 
 def to_linkedin(post: Portable) -> str:
     """Plain text of at most 3,000 characters: the lead, what one learns, then sections while there is room."""
-    body = _plain(post.body)
-    paragraphs = [part.strip() for part in re.split(r"\n{2,}", body) if part.strip()]
-    lead, rest = paragraphs[0], _without_pointers(paragraphs[1:], post.lang)
+    lead, *rest = [part.strip() for part in re.split(r"\n{2,}", _plain(post)) if part.strip()]
     tags = " ".join("#" + re.sub(r"[^\w]", "", tag) for tag in post.tags[:5])
     more = {"zh": "全文（每个数字都附收据）", "en": "The whole post, with a receipt for every number"}[
         post.lang
     ]
     tail = f"{more}{'：' if post.lang == 'zh' else ': '}{post.url}" + (f"\n\n{tags}" if tags else "")
     text = f"{post.title}\n\n{lead}"
+    kept: list[str] = []
     for paragraph in rest:
-        if measured(f"{text}\n\n{paragraph}\n\n{tail}") > LINKEDIN_CHARACTERS:
+        if measured("\n\n".join([text, *kept, paragraph, tail])) > LINKEDIN_CHARACTERS:
             break
-        text += f"\n\n{paragraph}"
-    text = re.sub(r"\n\n▍[^\n]*$", "", text)  # no heading without its section
-    text = f"{text}\n\n{tail}\n"
+        kept.append(paragraph)
+    while kept and (kept[-1].startswith("▍") or kept[-1].endswith((":", "："))):
+        kept.pop()  # no heading without its section, nothing that announces what did not fit
+    text = "\n\n".join([text, *kept, tail]) + "\n"
     if measured(text) > LINKEDIN_CHARACTERS:
         raise AuthorError(
             f"LinkedIn takes {LINKEDIN_CHARACTERS:,} characters; title, first paragraph and tags have {measured(text):,}",
             hint="shorten the first paragraph of the post",
         )
     return text
-
-
-def _without_pointers(paragraphs: list[str], lang: str) -> list[str]:
-    """Without the sentences that only point at a picture, code or demo, which plain text does not have."""
-    kept = []
-    for paragraph, after in zip(paragraphs, [*paragraphs[1:], ""], strict=True):
-        if paragraph.endswith((":", "：")) and not after.startswith(("•", "1.")):
-            paragraph = "".join(re.split(r"(?<=[。！？])|(?<=[.!?] )", paragraph)[:-1]).strip()
-        if paragraph and f"· {say('recorded', lang)} ·" not in paragraph:
-            kept.append(paragraph)
-    return kept
 
 
 def measured(text: str) -> int:
@@ -134,14 +135,20 @@ def _foot(post: Portable) -> str:
     )
 
 
-def _plain(markdown: str) -> str:
-    """Prose as plain text: no code, tables or pictures, links as words, headings marked."""
-    text = _FENCE.sub("", markdown)
-    text = re.sub(r"^\*\*[^\n]+\*\*\n+(?=\|)", "", text, flags=re.MULTILINE)  # what a table is called
-    text = re.sub(
-        r"^\|.*$|^!\[.*$|^\*[^*\n]+\*$|^\[?`[^`\n]+`(?:\]\([^)]*\))?$", "", text, flags=re.MULTILINE
-    )
-    text = re.sub(r"^>.*$", "", text, flags=re.MULTILINE)
+def _with_dollars(post: Portable) -> str:
+    return outside_code(post.body, lambda prose: set_formulas(prose, to_latex, "$…$", "$$…$$"))
+
+
+def _plain(post: Portable) -> str:
+    """Prose as plain text: links as words, headings marked, and a line for each block that plain text cannot hold.
+
+    The line keeps true what the prose says of the block, be it before or after it.
+    """
+    text = outside_code(post.body, lambda prose: set_formulas(prose, to_text, "…", "…"))
+    for words, pattern in _LEFT_OUT.items():
+        text = re.sub(pattern, partial(_stand_in, words, post.lang), text, flags=re.MULTILINE)
+    text = re.sub(r"^(→ .*\n)\n+(?=→ )", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^> ?", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"^#{1,6} +(.*)$", r"▍\1", text, flags=re.MULTILINE)
     text = re.sub(r"^[-*] +", "• ", text, flags=re.MULTILINE)
@@ -151,7 +158,20 @@ def _plain(markdown: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text.replace("`", "").replace("\\", "")).strip()
 
 
-def _outside_code(text: str, change: Callable[[str], str]) -> str:
+def _stand_in(words: str, lang: str, block: re.Match[str]) -> str:
+    """`→ Table in the post: its caption’s first sentence`."""
+    found = block.groupdict()
+    name = found["name"] or found.get("alt") or ""
+    if words == "left_code":
+        name = name.rpartition("/")[2]
+    else:
+        name = re.split(r"(?<=[。！？])|(?<=[.!?])\s", name)[0].rstrip("。.")
+    said = say(words, lang, name).rstrip(" ：:")
+    return f"→ {said}{' ' + found['url'] if 'url' in found else ''}"
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Markdown with its prose changed and its code left alone."""
     out, at = [], 0
     for found in _CODE.finditer(text):
         out += [change(text[at : found.start()]), found.group()]

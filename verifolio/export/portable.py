@@ -16,6 +16,8 @@ from verifolio.charts import VARIABLES, draw
 from verifolio.cite import author_of, post_url
 from verifolio.demos import read_demos
 from verifolio.errors import AuthorError
+from verifolio.export.examples import quote_recorded
+from verifolio.export.formulas import FORMULA, read_formula
 from verifolio.expressions import find_table
 from verifolio.ladder import demo_block
 from verifolio.listings import Shelf
@@ -23,7 +25,6 @@ from verifolio.page import Page
 from verifolio.posts import Post
 from verifolio.quote import quote_code
 from verifolio.receipts import receipt_path
-from verifolio.results import Cell
 from verifolio.roadmap import Roadmap
 from verifolio.socialcard import post_card, svg_to_png
 from verifolio.words import say
@@ -43,7 +44,7 @@ class Portable:
     author: str
     tags: list[str]
     date: str
-    body: str = ""
+    body: str = ""  # formulas still as MathML: each place writes them its own way
     receipts: list[tuple[str, str]] = field(default_factory=list)  # title, address
     images: dict[str, bytes] = field(default_factory=dict)  # file name → PNG
     exercises: int = 0
@@ -64,6 +65,12 @@ def make_portable(page: Page, post: Post, shelf: Shelf, *, charts: str = "wide")
         str(post.meta.updated or post.meta.date),
     )
     out.images[f"{page.lang}-cover.png"] = svg_to_png(post_card(page, post, title), 1.0)
+    prose = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code.group()), post.body)
+    for formula in FORMULA.finditer(prose):
+        try:
+            read_formula(formula.group())
+        except AuthorError as error:
+            page.fault(post.first_line + prose.count("\n", 0, formula.start()), error, shown=False)
     body = bind_text(post.body, page, _handlers(out, shelf, charts), first_line=post.first_line, plain=True)
     if page.faults:
         raise AuthorError(faults=page.faults)
@@ -151,18 +158,13 @@ def _handlers(out: Portable, shelf: Shelf, size: str) -> dict[str, BlockHandler]
 
     def demo(page: Page, block: Block) -> str:
         demo_block(page, block)
-        declared = read_demos(page.evidence.portfolio.root)[block.target]
+        declared, lang = read_demos(page.evidence.portfolio.root)[block.target], page.lang
         assert declared.recorded  # demo_block refuses a planned one
-        roles, lang = declared.recorded, page.lang
-        experiment, _, key = roles.table.rpartition(".")
-        row = find_table(page.evidence.result(experiment), key).rows[0]
-        answer = _words(row[roles.output or roles.label], lang)
-        if roles.score and isinstance(score := row[roles.score], int | float):
-            answer += f" ({100 * score:.1f} %)"
+        experiment, _, key = declared.recorded.table.rpartition(".")
+        table = find_table(page.evidence.result(experiment), key)
         link = f"[{say('try_demo', lang)}]({absolute(page, f'demos/{block.target}.md')})"
-        quoted = _cut(_words(row[roles.input], lang))
-        said = "\n".join(f"> {line}" for line in f"{quoted}\n\n→ **{_cut(answer)}**".split("\n"))
-        return f"**{declared.title[lang]}** · {say('recorded', lang)} · {link}\n\n{said}"
+        head = f"**{declared.title[lang]}** · {say('recorded', lang)} · {link}"
+        return f"{head}\n\n{quote_recorded(declared.recorded, table, lang)}"
 
     def weeks(page: Page, block: Block) -> str:
         roadmap, rows = Roadmap(page, shelf.weeks, shelf.posts), []
@@ -199,16 +201,3 @@ def _on_paper(svg: str) -> str:
         "<svg", f'<svg{xmlns} font-family="Noto Sans CJK SC, PingFang SC, Microsoft YaHei, sans-serif"', 1
     )
     return re.sub(r"(<svg[^>]*>)", rf'\1<rect {ground} fill="#ffffff"/>', svg, count=1)
-
-
-def _words(cell: Cell, lang: str) -> str:
-    return cell[lang] if isinstance(cell, dict) else "" if cell is None else str(cell)
-
-
-def _cut(text: str, room: int = 400) -> str:
-    """The beginning of a long text, cut after a sentence if there is one."""
-    if len(text) <= room:
-        return text.strip()
-    head = text[:room]
-    end = max(head.rfind(mark) for mark in (". ", "。", "! ", "？", "\n"))
-    return (head[: end + 1] if end > room // 2 else head).rstrip() + " …"

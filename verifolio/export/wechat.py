@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from xml.etree.ElementTree import Element
 
 import markdown
 
-from verifolio.export.places import WECHAT_DIGEST, check_wechat, receipts_of
+from verifolio.export.formulas import set_formulas, to_text
+from verifolio.export.places import WECHAT_DIGEST, check_wechat, outside_code, receipts_of
 from verifolio.export.portable import Portable
 
 _STYLES = {
@@ -31,6 +33,7 @@ _CODE = (
     "background:#f1eee5;padding:1px 4px;border-radius:3px;font-size:.9em;font-family:Menlo,Consolas,monospace;"
     "overflow-wrap:anywhere"
 )
+_FORMULA = '<p style="text-align:center">…</p>'
 _BODY = "font-size:16px;color:#1b1a17;font-family:-apple-system,PingFang SC,Noto Sans CJK SC,Microsoft YaHei,sans-serif"
 
 
@@ -38,7 +41,7 @@ def to_wechat(post: Portable) -> str:
     """A page to open in a browser: its button copies the body for WeChat's editor."""
     check_wechat(post)
     body = markdown.markdown(
-        post.body,
+        outside_code(post.body, lambda prose: set_formulas(prose, _formula, "…", _FORMULA)),
         extensions=["tables", "fenced_code", "codehilite", "sane_lists"],
         extension_configs={
             "codehilite": {"noclasses": True, "pygments_style": "friendly", "guess_lang": False}
@@ -76,6 +79,10 @@ def to_wechat(post: Portable) -> str:
         style=_BODY, body=body + tail, pictures=html.escape(words["pictures"]), copy=words["copy"],
         title_word=words["title"], digest_word=words["digest"],
     )  # fmt: skip
+
+
+def _formula(formula: Element) -> str:
+    return html.escape(to_text(formula))
 
 
 def _noted(found: re.Match[str], notes: list[str]) -> str:
