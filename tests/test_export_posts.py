@@ -16,7 +16,9 @@ POSTS = sorted(path.parent.name for path in (REPOSITORY / "blog").glob("*/en.md"
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("post", POSTS)
 def test_a_post_leaves_nothing_behind_that_the_place_cannot_show(tmp_path, monkeypatch, post, place):
-    monkeypatch.setattr(portable, "svg_to_png", lambda *_: b"")  # seconds each, and nothing of them is read here
+    monkeypatch.setattr(
+        portable, "svg_to_png", lambda *_: b""
+    )  # seconds each, and nothing of them is read here
     text = export_post(REPOSITORY, post, place, out=tmp_path)[0].read_text(encoding="utf-8")
     assert "<math" not in text
     if place == "linkedin":
