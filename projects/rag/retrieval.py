@@ -147,8 +147,9 @@ def _record_reach(run: Run, indexes: Mapping[str, tuple[Index, Sequence[Case], S
         "unseen": {"zh": "训练没问过的段落", "en": "passages that the training leaves alone"},
     }
     training = load_questions("training")
+    passages = next(iter(indexes.values()))[0].passages  # all of them have the same
+    asked = {one.id for question in training for one in passages if question.relevant(one)}
     for name, (index, cases, features) in indexes.items():
-        asked = {one.id for question in training for one in index.passages if question.relevant(one)}
         own = [case for case in cases if case.question.answerable]
         seen = np.array([
             any(case.question.relevant(one) for one in index.passages if one.id in asked) for case in own
