@@ -43,15 +43,17 @@ def test_the_page_names_its_card_and_another_title_makes_another_name(workbench)
 
 
 def test_the_key_number_of_the_description_stands_on_the_card(workbench):
-    from verifolio.stage import compose
+    from verifolio.evidence import gather_evidence
+    from verifolio.stage import judge
 
     for lang in ("zh", "en"):
         workbench.edit(
             f"blog/second-look/{lang}.md", "description: ", "description: '{{ toy.measure.accuracy }}' # "
         )
-    draft = next(one for one in compose(workbench.root)[0] if one.lang == "en")
-    card = next(svg for name, svg in draft.cards.items() if "second-look" in name)
-    for words in ("75.0 %", "accuracy", "n = 16", "toy.measure", "A second look", "Week 2"):
+    drawn = {}
+    judge(workbench.root, gather_evidence(workbench.root), lambda draft: drawn.update(draft.cards) or [])
+    card = next(svg for name, svg in drawn.items() if "second-look" in name)
+    for words in ("75.0 %", "准确率", "n = 16", "toy.measure", "再看一眼", "第 2 周"):
         assert words in card, words
 
 

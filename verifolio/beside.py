@@ -70,7 +70,7 @@ class Beside:
         try:
             value = pickle.load(self._from)
         except EOFError:
-            raise RuntimeError("the second process of staging was ended from outside") from None
+            raise RuntimeError("the process of the second language was ended from outside") from None
         if isinstance(value, BaseException):
             raise value
         return value
@@ -99,6 +99,6 @@ def _run(talk: Talk, read: int, write: int) -> None:
             except AuthorError as error:
                 send(error)
             except Exception:
-                send(RuntimeError(f"staging failed:\n{traceback.format_exc()}"))
+                send(RuntimeError(f"the second language failed:\n{traceback.format_exc()}"))
     finally:
         os._exit(0)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from verifolio.beside import Beside, is_safe, no_sweeping
+from verifolio.beside import Beside, Talk, is_safe, no_sweeping
 from verifolio.bind import bind_text
 from verifolio.browser import Rung, place_served
 from verifolio.cards import render_cards
@@ -43,7 +43,7 @@ class StageReport:
 
 
 @dataclass
-class _Draft:
+class Draft:
     """One language's staged files before they are written."""
 
     lang: str
@@ -97,7 +97,7 @@ def stage(
     started = time.perf_counter()
     report = StageReport()
 
-    def write(draft: _Draft, faults: list[Fault]) -> list[Path]:
+    def write(draft: Draft, faults: list[Fault]) -> list[Path]:
         _show_faults(draft, faults)
         if draft.lang not in langs:
             return []
@@ -114,11 +114,8 @@ def stage(
 
     langs = tuple(langs)
     with no_sweeping():
-        world = _gather(root, live)
-        other = None
-        if is_safe():
-            find_rungs(world.evidence)
-            other = Beside(second)
+        world = _gather(root, live, gather_evidence(root), read_history(root))
+        other = _beside(world, second)
         try:
             mine = LANGS[:1] if other else LANGS
             composed = [_compose_one(world, lang, drafts=drafts) for lang in mine]
@@ -140,41 +137,49 @@ def stage(
     return report
 
 
-def compose(
-    root: Path,
-    *,
-    live: dict[str, str] | None = None,
-    drafts: bool = False,
-    evidence: Evidence | None = None,
-    history: History | None = None,
-) -> tuple[list[_Draft], list[Fault]]:
-    """Everything that staging would write, and all faults; touches nothing but caches.
-
-    Who looks at the faults alone gives an empty `history`: past values are shown, never judged.
+def judge(root: Path, evidence: Evidence, look: Callable[[Draft], list[Fault]]) -> list[Fault]:
+    """All faults of what staging would write, and what `look` finds in each language; touches nothing but caches.
 
     Posts that are not out yet are bound and checked like any other, but stay out of lists and pages.
     """
-    world = _gather(root, live, evidence, history)
-    composed = [_compose_one(world, lang, drafts=drafts) for lang in LANGS]
-    return [draft for draft, _ in composed], _all_faults(world, [found for _, found in composed])
+
+    def judged(lang: str) -> _Found:
+        draft, found = _compose_one(world, lang, drafts=False)
+        found.faults += look(draft)
+        return found
+
+    def second(receive: Callable[[], Any], send: Callable[[Any], None]) -> None:
+        send(judged(LANGS[1]))
+
+    with no_sweeping():
+        world = _gather(root, None, evidence, {})  # past values are shown, never judged
+        other = _beside(world, second)
+        try:
+            found = [judged(lang) for lang in (LANGS[:1] if other else LANGS)]
+            return _all_faults(world, found + ([other.receive()] if other else []))
+        finally:
+            if other:
+                other.end()
 
 
-def _gather(
-    root: Path,
-    live: dict[str, str] | None,
-    evidence: Evidence | None = None,
-    history: History | None = None,
-) -> _World:
-    evidence, site = evidence or gather_evidence(root), read_site(root, live)
+def _beside(world: _World, second: Talk) -> Beside | None:
+    """A process for the second language, where that is safe."""
+    if not is_safe():
+        return None
+    find_rungs(world.evidence)
+    return Beside(second)
+
+
+def _gather(root: Path, live: dict[str, str] | None, evidence: Evidence, history: History) -> _World:
+    site = read_site(root, live)
     posts, faults = read_posts(root)
-    history, weeks = read_history(root) if history is None else history, read_weeks(root)
-    return _World(root, evidence, site, date_posts(posts, site.today()), weeks, history, faults)
+    return _World(root, evidence, site, date_posts(posts, site.today()), read_weeks(root), history, faults)
 
 
-def _compose_one(world: _World, lang: str, *, drafts: bool) -> tuple[_Draft, _Found]:
+def _compose_one(world: _World, lang: str, *, drafts: bool) -> tuple[Draft, _Found]:
     """One language, which knows nothing of the other."""
     root, evidence, site = world.root, world.evidence, world.site
-    draft, found = _Draft(lang), _Found()
+    draft, found = Draft(lang), _Found()
     mine = [post for post in world.posts if post.lang == lang]
     shelf = Shelf([post for post in mine if drafts or post.state == "published"], world.weeks)
     for post, page in _stage_posts(draft, mine, shelf, evidence, site):
@@ -206,7 +211,7 @@ def _all_faults(world: _World, found: list[_Found]) -> list[Fault]:
     return sorted(set(faults))
 
 
-def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
+def _show_faults(draft: Draft, faults: list[Fault]) -> None:
     """Put at the head of each page the faults of its source that have no place within it."""
     for path, source in draft.sources.items():
         mine = [fault for fault in faults if fault.path == source and fault not in draft.placed]
@@ -218,7 +223,7 @@ def _show_faults(draft: _Draft, faults: list[Fault]) -> None:
 
 
 def _stage_posts(
-    draft: _Draft, posts: list[Post], shelf: Shelf, evidence: Evidence, site: Site
+    draft: Draft, posts: list[Post], shelf: Shelf, evidence: Evidence, site: Site
 ) -> Iterable[tuple[Post, Page]]:
     weekly = sorted(
         (post for post in shelf.posts if post.meta.week and not post.broken),
@@ -247,7 +252,7 @@ def _stage_posts(
 
 
 def _stage_site_pages(
-    root: Path, draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site
+    root: Path, draft: Draft, shelf: Shelf, evidence: Evidence, site: Site
 ) -> Iterable[Page]:
     folder = root / "site_src"
     for path in sorted(folder.rglob(f"*.{draft.lang}.md")):
@@ -271,7 +276,7 @@ def _stage_site_pages(
 
 
 def _stage_generated(
-    draft: _Draft, shelf: Shelf, evidence: Evidence, site: Site, history: History
+    draft: Draft, shelf: Shelf, evidence: Evidence, site: Site, history: History
 ) -> list[Fault]:
     faults: list[Fault] = []
 
@@ -303,7 +308,7 @@ def _stage_generated(
     return faults
 
 
-def _collect_rung(draft: _Draft, slug: str, rung: Rung | None, *, threads: bool) -> None:
+def _collect_rung(draft: Draft, slug: str, rung: Rung | None, *, threads: bool) -> None:
     """The demo's own modules, once for both languages; the service worker beside each of its pages."""
     if rung is None or rung.missing:
         return
@@ -314,7 +319,7 @@ def _collect_rung(draft: _Draft, slug: str, rung: Rung | None, *, threads: bool)
         draft.copies[f"demos/{slug}/{ISOLATE}"] = Path(__file__).with_name(ISOLATE)
 
 
-def _collect_assets(root: Path, draft: _Draft) -> None:
+def _collect_assets(root: Path, draft: Draft) -> None:
     folder = root / "site_src" / "assets"
     for path in folder.rglob("*"):
         if path.is_file():
