@@ -1,7 +1,6 @@
 """The published classifier reading long reviews whole: in windows, instead of without their middle.
 
-No training: the same adapter, applied to each window; a review's logits are the mean over its windows. In fp32, since
-`pair` builds on these logits and rounding to bf16 moves a few reviews across the border.
+No training: the same adapter, applied to each window; a review's logits are the mean over its windows.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 
 from projects.sentiment.adapters import load_adapter
 from projects.sentiment.data import load_split
-from projects.sentiment.encoder import encode_reviews, predict
+from projects.sentiment.encoder import compute_in_bf16, encode_reviews, predict
 from projects.sentiment.metrics import bootstrap, wilson
 from projects.sentiment.report import read_probabilities
 from projects.sentiment.training import keep_memory
@@ -58,11 +57,10 @@ def run_windows(run: Run) -> None:
     windows = [windows_of(ids, params["max_tokens"]) for ids in whole]
     counts = np.array([len(one) for one in windows])
     model = load_adapter(run.input("minilm"), run.product_of("lora", "lora/adapter_config.json").parent)
-    keep_memory()  # with small batches: fp32 in large ones spends its time on page faults (13 → 22 windows/s)
+    keep_memory()
     logits = predict(
-        model,
+        compute_in_bf16(model),
         [window for one in windows for window in one],
-        budget=2048,
         tell=lambda done, total: run.progress(done, total, "reading windows"),
     )
     starts = np.cumsum([0, *counts[:-1]])
