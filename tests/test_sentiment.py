@@ -199,6 +199,44 @@ def test_fast_arithmetic_agrees_with_the_plain_model() -> None:
 
 
 @needs_torch
+def test_a_lora_layers_gradients_are_those_of_its_formula() -> None:
+    import torch
+    from torch.nn import functional
+
+    from projects.sentiment.lora_layer import MergedLinear
+
+    torch.manual_seed(0)
+    shapes = {"x": (2, 3, 5), "base": (4, 5), "bias": (4,), "a": (2, 5), "b": (4, 2)}
+    given = {name: torch.randn(shape, dtype=torch.double) for name, shape in shapes.items()}
+    learned = [given[name].requires_grad_() for name in ("x", "a", "b")]
+    wanted = functional.linear(given["x"], given["base"] + 2.0 * given["b"] @ given["a"], given["bias"])
+    found = MergedLinear.apply(*given.values(), 2.0)
+    assert torch.allclose(found, wanted)
+    toward = torch.randn(wanted.shape, dtype=torch.double)
+    pairs = zip(
+        torch.autograd.grad(found, learned, toward), torch.autograd.grad(wanted, learned, toward), strict=True
+    )
+    for ours, theirs in pairs:
+        assert torch.allclose(ours, theirs)
+
+
+@needs_torch
+def test_training_with_dropout_keeps_the_fused_attention() -> None:
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from projects.sentiment.encoder import ATTENTION, compute_in_bf16, pad, register_attention
+
+    register_attention()
+    model = compute_in_bf16(_small_bert(ATTENTION), dropout=0.1).train()
+    ids, mask = pad([[101, *range(2000, 2030), 102]])
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        first, second = (model(input_ids=ids, attention_mask=mask).logits for _ in range(2))
+    assert not torch.equal(first, second)  # something is dropped
+    assert any("flash_attention" in one.key for one in seen.key_averages())
+
+
+@needs_torch
 def test_training_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     from projects.sentiment.training import train
 
