@@ -12,7 +12,7 @@ site: env          ## run what is stale, derive, stage, build build/site
 
 test:              ## everything, in headless Chromium too
 	@$(PYTHON) scripts/setup_env.py test
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 serve: env         ## the site with live reload, the local demos behind it
 	@$(BIN)/verifolio serve
