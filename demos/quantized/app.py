@@ -113,7 +113,7 @@ with gr.Blocks(title="量化小模型 · Quantised small model") as demo:
             )
             right = gr.Textbox(label="回答 · Answer", lines=6, interactive=False, elem_id="right")
             right_cost = gr.Textbox(label="代价 · Cost", interactive=False, elem_id="right-cost")
-    tokens = gr.Slider(16, MAX_TOKENS, value=64, step=16, label="最多词元 · Tokens at most")
+    tokens = gr.Slider(16, MAX_TOKENS, value=64, step=16, label="最多词元 · Tokens at most", elem_id="tokens")
     gr.Examples(EXAMPLES, inputs=question, label="例子 · Examples")
     running = gr.on(
         [go.click, question.submit], answer, inputs=[question, first, second, tokens],
