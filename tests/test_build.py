@@ -342,11 +342,9 @@ def test_news_reach_a_page_served_before_them() -> None:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    root = tmp_path_factory.mktemp("serve") / "portfolio"
-    shutil.copytree(TOY, root)
-    write_posts(root, 3, keys=[])
+@contextlib.contextmanager
+def previewing(root: Path) -> Iterator[str]:
+    """A running preview of `root`, which leaves nothing behind."""
     port, log = free_port(), root / "serve.log"
     code = "import sys; from pathlib import Path; from verifolio.serve import serve; "
     code += "serve(Path(sys.argv[1]), port=int(sys.argv[2]))"
@@ -362,11 +360,20 @@ def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
     try:
         wait_for(lambda: "ready:" in log.read_text(encoding="utf-8") or process.poll() is not None, 180)
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        yield root, f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert not list((root / "build").glob("serve-*"))
+
+
+@pytest.fixture(scope="module")
+def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    root = tmp_path_factory.mktemp("serve") / "portfolio"
+    shutil.copytree(TOY, root)
+    write_posts(root, 3, keys=[])
+    with previewing(root) as url:
+        yield root, url
 
 
 def fetch(address: str) -> str:
@@ -437,3 +444,28 @@ def test_edit_reaches_the_open_browser(preview: tuple[Path, str], new_page: Call
     page.goto(f"{url}blog/post-001/")
     append(root / "blog/post-001/zh.md", "\nseen-without-a-key-pressed\n")
     page.get_by_text("seen-without-a-key-pressed").wait_for(timeout=60_000)
+
+
+BUSY_PAGES = """
+from pathlib import Path
+from time import monotonic
+
+def on_page_markdown(markdown, config, **_):
+    build = Path(config.config_file_path).parent / "build"
+    end = monotonic() + (build / "busy").exists()
+    while monotonic() < end:
+        (build / "building").touch()
+        Path(config.site_dir).mkdir(parents=True, exist_ok=True)
+    return markdown
+"""
+
+
+def test_preview_ends_a_build_under_way(tmp_path: Path) -> None:
+    root = tmp_path / "portfolio"
+    shutil.copytree(TOY, root)
+    (root / "busy.py").write_text(BUSY_PAGES, encoding="utf-8")
+    append(root / "mkdocs.yml", "\nhooks: [busy.py]\n")
+    with previewing(root):
+        (root / "build/busy").touch()
+        append(root / "mkdocs.yml", "# of every page's frame\n")
+        wait_for((root / "build/building").exists, 60)

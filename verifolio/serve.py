@@ -31,6 +31,7 @@ SOURCES = ("blog", "site_src", "projects", "demos")
 QUIET = 0.03  # seconds without a further change before staging: editors save in several steps
 CALM = 1.0  # seconds without a further edit before the full build in the background
 HEADSTART = 0.5  # seconds after an edit that belong to the browser: the full build waits meanwhile
+PATIENCE = 8.0  # seconds that the end waits for a build under way to come to the next page
 
 
 def serve(
@@ -86,6 +87,8 @@ class Preview:
         server.roots.update({prefix: None for _, prefix in LANGUAGES.values()})
         self._faults: list[Fault] = []
         self._edited = 0.0  # when the last edit was taken up
+        self._closing = False
+        self._builder = threading.Thread(target=self._build_in_background, daemon=True)
 
     def start(self) -> None:
         """Stage and build everything for the first time."""
@@ -94,7 +97,7 @@ class Preview:
             sys.exit(1)  # the error is already printed; there is nothing to show yet
         for lang in LANGUAGES:
             self._build(lang)
-        threading.Thread(target=self._build_in_background, daemon=True).start()
+        self._builder.start()
 
     def run(self) -> None:
         """Follow the changes, forever."""
@@ -113,12 +116,13 @@ class Preview:
             self._edited = time.monotonic()
 
     def close(self) -> None:
-        """Remove the served pages; a build under way may still be writing some."""
-        for _ in range(60):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if not self.folder.exists():
-                return
-            time.sleep(0.05)
+        """End the build under way, which would write on, and remove the served pages."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._builder.is_alive():
+            self._builder.join(PATIENCE)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- an edit ------------------------------------------------------------------------------
 
@@ -179,6 +183,8 @@ class Preview:
         while True:
             with self._wake:
                 while True:
+                    if self._closing:
+                        return
                     due = min(self._wanted.values(), default=None)
                     left = None if due is None else due - time.monotonic()
                     if left is not None and left <= 0:
@@ -188,6 +194,8 @@ class Preview:
                 del self._wanted[lang]
             try:
                 self._build(lang)
+            except _Closing:
+                return
             except Exception:
                 self._trouble(traceback.format_exc())
 
@@ -231,8 +239,10 @@ class Preview:
 
     def _give_way(self) -> None:
         """Two threads of Python share one core: the page that the writer waits for goes first."""
-        while time.monotonic() < self._edited + HEADSTART:
+        while not self._closing and time.monotonic() < self._edited + HEADSTART:
             time.sleep(0.02)
+        if self._closing:
+            raise _Closing
 
     def _address(self, lang: str, url: str) -> str:
         if url == "*":
@@ -246,6 +256,10 @@ class Preview:
             pid = folder.name.removeprefix("serve-")
             if not (pid.isdigit() and _alive(int(pid))) or folder == self.folder:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Closing(Exception):
+    """The preview ends: no need to go on with a build."""
 
 
 class _Messages(logging.Handler):
