@@ -103,10 +103,10 @@ def server_model(endpoint: Endpoint) -> str:
 
 @contextmanager
 def embedded(run: Run) -> Iterator[Asker]:
-    """The embedded model of a run's input `smollm2`, on one core, its replies kept under the hash of its weights."""
+    """The embedded model of a run's input `smollm2`, its replies kept under the hash of its weights."""
     gguf = run.input("smollm2")
     cache = cache_of(run.root)
-    with open_chat(gguf=gguf, n_ctx=run.params["n_ctx"], threads=1) as endpoint:
+    with open_chat(gguf=gguf, n_ctx=run.params["n_ctx"], threads=run.params["threads"]) as endpoint:
         patient = dataclasses.replace(endpoint, timeout_s=PATIENCE_S)
         asker = Asker(patient, f"sha256:{sha256_of(gguf)}", cache)
         yield asker
