@@ -231,6 +231,7 @@ def test_numbers_and_names_are_looked_up_in_the_source() -> None:
     source = "The film was made by Brad Silberling in 2006 for 1,000 dollars."
     assert scoring.supported("It is by Brad Silberling, from 2006, for 1000 dollars.", source) == (3, 3)
     assert scoring.supported("It is by Ang Lee, from 2005.", source) == (0, 2)
+    assert scoring.supported("1. Made in 2006.\n2. Made in 2006.\n3. Made in 2007.", source) == (1, 2)
 
 
 # -- data -----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 LABELS = ("negative", "positive")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+", re.MULTILINE)
 _NAME = re.compile(
     r"(?<![.!?:\n] )(?<!^)\b[A-Z][A-Za-z'’-]*[a-z](?:\s+[A-Z][A-Za-z'’-]*[a-z])*", re.MULTILINE
 )
@@ -90,9 +91,13 @@ def names_in(text: str) -> list[str]:
 
 
 def supported(summary: str, source: str) -> tuple[int, int]:
-    """How many of a summary's numbers and names stand in the source, and how many there are."""
-    numbers, known = numbers_in(summary), set(numbers_in(source))
-    names, plain = names_in(summary), source.lower()
+    """How many different numbers and names of a summary stand in the source, and how many there are.
+
+    Different ones, since a small model loops; without the numbers of a list, which say nothing of the source.
+    """
+    said = _LIST_NUMBER.sub("", summary)
+    numbers, known = set(numbers_in(said)), set(numbers_in(source))
+    names, plain = set(names_in(said)), source.lower()
     good = sum(number in known for number in numbers) + sum(name.lower() in plain for name in names)
     return good, len(numbers) + len(names)
 

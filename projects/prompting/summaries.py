@@ -156,7 +156,7 @@ def measure_summaries(run: Run, asker: Asks) -> None:
             column("within", "没有超长", "within the limit", "ratio"),
             column("kept", "保住的要点", "key facts kept", "ratio"),
             column("supported", "数字与名字有出处", "numbers and names found in the source", "ratio"),
-            column("named", "数字与名字总数", "numbers and names in all", "count"),
+            column("named", "不同的数字与名字", "different numbers and names", "count"),
         ],
         rows=rows,
     )  # fmt: skip
