@@ -173,8 +173,8 @@ def _render_all(root: Path, new: Path, langs: Sequence[str], *, strict: bool) ->
         outcomes = {lang: _outcome(process) for lang, process in processes.items()}
     finally:
         for process in processes.values():
-            process.kill()
-            process.wait()
+            with process:  # waits for its end and closes our ends of its pipes
+                process.kill()
     _raise_failures(outcomes)
     for lang, place in places.items():
         if place != new:
