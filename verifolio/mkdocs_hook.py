@@ -18,9 +18,10 @@ from typing import Any
 from mkdocs.exceptions import Abort
 from mkdocs.plugins import event_priority
 
+from verifolio.watch import SOURCES
+
 log = logging.getLogger("mkdocs.verifolio")
 
-SOURCES = ("blog", "site_src", "projects", "demos")  # what staging reads
 
 _serving = False
 

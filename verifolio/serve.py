@@ -26,8 +26,8 @@ from urllib.parse import unquote
 from verifolio.build import LANGUAGES
 from verifolio.errors import AuthorError, Fault
 from verifolio.preview import PreviewServer
+from verifolio.watch import watch
 
-SOURCES = ("blog", "site_src", "projects", "demos")
 QUIET = 0.03  # seconds without a further change before staging: editors save in several steps
 CALM = 1.0  # seconds without a further edit before the full build in the background
 HEADSTART = 0.5  # seconds after an edit that belong to the browser: the full build waits meanwhile
@@ -291,40 +291,6 @@ def differing(old: Path, new: Path) -> set[str]:
             return {"*"}
         addresses.add(path.relative_to(new).as_posix().removesuffix("index.html"))
     return addresses
-
-
-def watch(root: Path, changes: queue.Queue[str]) -> Any:
-    """Report changed sources to the queue."""
-    from watchdog.events import FileSystemEvent, FileSystemEventHandler
-    from watchdog.observers import Observer
-    from watchdog.observers.polling import PollingObserver
-
-    class Handler(FileSystemEventHandler):
-        def on_any_event(self, event: FileSystemEvent) -> None:
-            if event.event_type not in ("modified", "created", "deleted", "moved"):
-                return  # opened and closed: staging itself reads these files
-            for path in filter(None, (str(event.src_path), str(event.dest_path))):
-                if not event.is_directory and not _is_clutter(path):
-                    changes.put(path)
-
-    def start(observer: Any) -> Any:
-        for name in SOURCES:
-            if (root / name).is_dir():
-                observer.schedule(Handler(), str(root / name), recursive=True)
-        observer.schedule(Handler(), str(root), recursive=False)  # mkdocs*.yml
-        observer.start()
-        return observer
-
-    try:
-        return start(Observer())
-    except OSError:  # the system's limit of watches
-        return start(PollingObserver(timeout=0.3))
-
-
-def _is_clutter(path: str) -> bool:
-    """Editors' temporary files, compiled Python, and what isn't a source at the top level."""
-    name = os.path.basename(path)
-    return "__pycache__" in path or name.startswith((".", "#", "~")) or name.endswith(("~", ".tmp", ".swp"))
 
 
 def _shapes_all_pages(root: Path, path: str) -> bool:
