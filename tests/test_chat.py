@@ -154,10 +154,7 @@ def test_an_experiments_model_is_served_whatever_the_environment_says(
     with open_chat() as named:
         assert named.base_url == "http://127.0.0.1:9/v1"
     with open_chat(gguf=default_gguf(), n_ctx=256, threads=1) as served:
-        assert served.embedded
-        assert served.langchain(max_tokens=1).invoke(
-            "Hello!"
-        )  # it runs: ending one that still starts can hang
+        assert served.embedded  # and ends at once, unasked
 
 
 def test_chat_gguf_names_the_embedded_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ Starts and stops the server and says clearly why it could not; knows nothing of 
 
 from __future__ import annotations
 
+import http.client
 import importlib.metadata
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,24 @@ def serve_gguf(
         server = xllamacpp.Server(settings)
     except RuntimeError:
         raise _why_not(path, port) from None
+    taken = int(server.listening_address.rpartition(":")[2])
     try:
+        _await_loop(taken)
         yield Serving(f"{server.listening_address}/v1", model or path.stem, n_ctx, slots)
     finally:
-        _hang_up(int(server.listening_address.rpartition(":")[2]))
+        _hang_up(taken)
         del server  # stops the loop and frees the model; there is no other way in its interface
+
+
+def _await_loop(port: int) -> None:
+    """Wait until the server's loop of tasks runs.
+
+    A server that is told to stop before its loop begins never learns of it, and ending it waits for ever. What
+    adapters it has is asked through the loop's queue, and touches no model, cache or slot.
+    """
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", "/lora-adapters")
+        connection.getresponse().read()
 
 
 def _hang_up(port: int) -> None:
