@@ -162,7 +162,7 @@ TEXT = "qᵢ = round(127 · xᵢ / maxⱼ |xⱼ|)"
     ("place", "block", "inline"),
     [
         ("markdown", f"\n$${LATEX}$$\n", r"with $\frac{\alpha}{2}$."),
-        ("zhihu", f"\n$${LATEX}$$\n", r"with $\frac{\alpha}{2}$."),
+        ("zhihu", f"\n$${LATEX}$$\n", r"with  $$\frac{\alpha}{2}$$ ."),
         (
             "devto",
             f"\n{{% katex %}}{LATEX}{{% endkatex %}}\n",

@@ -16,8 +16,9 @@ Limits, last looked up on 2026-11-25 (they move; the numbers stand here and nowh
   addresses, if these can be reached from inside China and hold no space (doocs/cose#233, miracleyoo/Markdown4Zhihu#6),
   so local ones are put in by hand or given by --images-at. No document on its limits was found; the 100 characters of
   a title are what its editor is said to take, and we keep to them. Nor was one found on formulas: they are given as
-  $$…$$, while two converters write pictures of zhihu.com/equation?tex=… (drmingdrmer/md2zhihu,
-  miracleyoo/Markdown4Zhihu), so look at them after the import.
+  $$…$$ both in a line and by themselves, as the newest converter writes them (zhihu_md 0.1.1 on PyPI, which says that
+  the pictures of zhihu.com/equation?tex=… that older ones write, as miracleyoo/Markdown4Zhihu, are taken no more;
+  drmingdrmer/md2zhihu#15: the same two marks in a line). Look at them after the import.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def to_markdown(post: Portable) -> str:
 def to_zhihu(post: Portable) -> str:
     """Markdown for Zhihu's import: the title goes into its own field."""
     _check_length("zhihu", "title", post.title, ZHIHU_TITLE)
-    return f"{_with_dollars(post)}\n{_foot(post)}"
+    return f"{_with_dollars(post, ' $$…$$ ')}\n{_foot(post)}"
 
 
 def to_devto(post: Portable) -> str:
@@ -135,8 +136,8 @@ def _foot(post: Portable) -> str:
     )
 
 
-def _with_dollars(post: Portable) -> str:
-    return outside_code(post.body, lambda prose: set_formulas(prose, to_latex, "$…$", "$$…$$"))
+def _with_dollars(post: Portable, inline: str = "$…$") -> str:
+    return outside_code(post.body, lambda prose: set_formulas(prose, to_latex, inline, "$$…$$"))
 
 
 def _plain(post: Portable) -> str:
