@@ -63,7 +63,9 @@ def heat_map(clause: Clause, weights: np.ndarray) -> dict[str, Any]:
                   "axis": {"labelAngle": -40, "domain": False, "ticks": False}},
             "y": {"field": "character", "type": "nominal", "sort": None, "title": "@character",
                   "axis": {"domain": False, "ticks": False, "labelFontSize": 15}},
-            "opacity": {"field": "weight", "type": "quantitative", "title": "@weight", "legend": None,
+            "opacity": {"field": "weight", "type": "quantitative", "title": "@weight",
+                        "legend": {"values": [0, 0.5, 1], "symbolType": "square", "symbolSize": 300,
+                                   "symbolFillColor": BLUE, "symbolStrokeWidth": 0},
                         "scale": {"domain": [0, 1], "range": [0.03, 1]}},
         },
     }  # fmt: skip

@@ -58,7 +58,9 @@ def run_indexes(run: Run) -> None:
     real = shipped_vectors()
     encoder = load_embedder("e5_small")
     questions = encoder.encode_queries(
-        [one.question for one in load_questions("test") + load_questions("development")]
+        [one.question for one in load_questions("test") + load_questions("development")][
+            :: run.params["every"]
+        ]
     )
     draw = np.random.default_rng(run.seed)
     rows = []

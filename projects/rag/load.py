@@ -74,7 +74,9 @@ def run_load(run: Run) -> None:
         runs = {}
         for name in ("one", "many"):
             users, seconds = run.params[name]["users"], run.params[name]["seconds"]
-            runs[name] = measure_load(users=users, seconds=seconds, data=Path(data), say=run.say)
+            runs[name] = measure_load(
+                users=users, seconds=seconds, warm=run.params["warm"], data=Path(data), say=run.say
+            )
     for name, found in runs.items():
         zh, en = {
             "one": ("单用户", "one user"),
@@ -101,11 +103,13 @@ def run_load(run: Run) -> None:
                label={"zh": "服务的常驻内存", "en": "Resident memory of the service"})  # fmt: skip
 
 
-def measure_load(*, users: int, seconds: float, data: Path | None, say: Callable[[str], None]) -> Load:
-    """Start the service, let `users` ask the development questions in turn for `seconds`, end it."""
+def measure_load(
+    *, users: int, seconds: float, warm: int = 10, data: Path | None, say: Callable[[str], None]
+) -> Load:
+    """Start the service, ask it `warm` questions, let `users` ask in turn for `seconds`, end it."""
     questions = [one.question for one in load_questions("development")]
     with tempfile.TemporaryDirectory() as own, serving(data or Path(own)) as (address, process):
-        for question in questions[:: max(len(questions) // 10, 1)]:  # warm: caches, first contexts
+        for question in questions[:: -(-len(questions) // warm)]:  # caches, first contexts
             _ask(address, question)
         found = Load(users, seconds)
         say(f"{users} users for {seconds:.0f} s")

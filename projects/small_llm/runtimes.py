@@ -96,7 +96,7 @@ def _record(run: Run, found: dict[str, dict[str, Any]], labels: np.ndarray) -> N
         run.metric(f"{_key(name)}_accuracy", share, unit="ratio", better="higher", n=n, ci=metrics.wilson(share, n),
                    ci_method="Wilson 95 %", label={"zh": f"{title}：任务准确率", "en": f"{title}: task accuracy"})  # fmt: skip
         rows.append({"runtime": title, "bytes": one["weights_bytes"], "peak": one["peak"], "prompt": one["prompt_speed"],
-                     "decode": one["decode_speed"], "first": one["first_s"], "perplexity": one["perplexity"], "accuracy": share, "n": n})  # fmt: skip
+                     "decode": one["decode_speed"], "perplexity": one["perplexity"], "accuracy": share, "n": n})  # fmt: skip
     if "fp32" in right:
         for name in [name for name in right if name != "fp32"]:
             n = min(len(right[name]), len(right["fp32"]))
@@ -112,7 +112,6 @@ def _record(run: Run, found: dict[str, dict[str, Any]], labels: np.ndarray) -> N
             {"key": "peak", "label": {"zh": "内存峰值", "en": "peak memory"}, "unit": "bytes"},
             {"key": "prompt", "label": {"zh": "读提示词", "en": "prompt"}, "unit": "tokens_per_s"},
             {"key": "decode", "label": {"zh": "解码", "en": "decoding"}, "unit": "tokens_per_s"},
-            {"key": "first", "label": {"zh": "首词元", "en": "first token"}, "unit": "seconds"},
             {"key": "perplexity", "label": {"zh": "困惑度", "en": "perplexity"}, "unit": "score"},
             {"key": "accuracy", "label": {"zh": "准确率", "en": "accuracy"}, "unit": "ratio"},
             {"key": "n", "label": {"zh": "评论数", "en": "reviews"}, "unit": "count"},
