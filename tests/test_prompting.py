@@ -215,7 +215,8 @@ def test_only_a_whole_json_reply_parses(text: str, label: int | None) -> None:
     ("text", "answer", "there"),
     [("You have 45 days.", "45 days", True), ("It costs 1,200 EUR", "1200 EUR", True), ("150 EUR", "50 EUR", False),
      ("by 17:00.", "17:00", True), ("free of charge", "free of charge|nothing", True), ("a 1.5 % fee", "1.5 %", True),
-     ("1.55 %", "1.5 %", False)],
+     ("1.55 %", "1.5 %", False), ("1.5% per euro", "1.5 %", True), ("It costs 45 EUR.", "45.00 EUR", True),
+     ("45.001 EUR", "45.00 EUR", False)],
 )  # fmt: skip
 def test_an_answer_counts_only_as_whole_words_and_numbers(text: str, answer: str, *, there: bool) -> None:
     assert scoring.holds(text, answer) is there

@@ -44,8 +44,13 @@ def label_in_json(text: str) -> int | None:
 
 
 def normalise(text: str) -> str:
-    """Lower case, no articles, no punctuation at words' ends, one space (SQuAD's normalisation); 1,000 is 1000."""
+    """Lower case, no articles, no punctuation at words' ends, one space (SQuAD's normalisation).
+
+    1,000 is 1000, 45.00 is 45, and 70% is 70 %.
+    """
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", text.lower()).replace("−", "-")
+    plain = re.sub(r"(?<![\d.])(\d+)\.00?(?!\.?\d)", r"\1", plain)
+    plain = re.sub(r"(?<=\d)%", " %", plain)
     plain = re.sub(r"[^\w\s.:%@-]|[.:-](?!\w)|(?<!\w)[.:-](?!\d)", " ", plain)
     return " ".join(word for word in plain.split() if word not in ("a", "an", "the"))
 

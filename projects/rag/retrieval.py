@@ -79,9 +79,13 @@ def run_retrieval(run: Run) -> None:
         development = questions_for_choosing()[:: run.params["every"]]
         cases = cases_of(base.index, development)
         heard = hear(base.index, load_questions("training")[:: run.params["every"]])
+        judged = {
+            "recall5": sum(case.question.answerable for case in cases),
+            "refusal_f1": sum(not case.question.either for case in cases),
+        }
         for key, value in held_out(cases, base.index, heard).items():
             run.metric(
-                f"held_out_{key}", value, unit="ratio", better="higher", n=len(cases), label=HELD_OUT[key]
+                f"held_out_{key}", value, unit="ratio", better="higher", n=judged[key], label=HELD_OUT[key]
             )
         rows = []
         for key in ["shipped", "rrf", *LEFT_OUT]:

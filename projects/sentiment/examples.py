@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 WORDS = {"negative": {"zh": "负面", "en": "negative"}, "positive": {"zh": "正面", "en": "positive"}}
 KINDS = {
-    "sure_positive": {"zh": "测试集里把握最大的正面判断，判对了", "en": "the surest positive verdict of the test set, and right"},
-    "sure_negative": {"zh": "测试集里把握最大的负面判断，判对了", "en": "the surest negative verdict of the test set, and right"},
-    "least_sure": {"zh": "测试集里把握最小的一条", "en": "the least sure verdict of the test set"},
-    "surest_mistake": {"zh": "测试集里把握最大的错误：作者给的是相反的评价", "en": "the surest mistake of the test set: its author meant the opposite"},
+    "sure_positive": {"zh": "测试集短评里把握最大的正面判断，判对了", "en": "the surest positive verdict on the test set's short reviews, and right"},
+    "sure_negative": {"zh": "测试集短评里把握最大的负面判断，判对了", "en": "the surest negative verdict on the test set's short reviews, and right"},
+    "least_sure": {"zh": "测试集短评里把握最小的一条", "en": "the least sure verdict on the test set's short reviews"},
+    "surest_mistake": {"zh": "测试集短评里把握最大的错误：作者给的是相反的评价", "en": "the surest mistake on the test set's short reviews: its author meant the opposite"},
     "irony": {"zh": "手写的反讽", "en": "irony, written by hand"},
     "negation": {"zh": "手写的双重否定", "en": "double negation, written by hand"},
 }  # fmt: skip
