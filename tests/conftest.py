@@ -58,6 +58,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Groups(config, log)
 
 
+@pytest.fixture(autouse=True)
+def _no_address_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line puts the site's address into the environment, for MkDocs."""
+    for name in ("SITE_URL", "SITE_URL_EN"):
+        monkeypatch.setenv(name, "")  # so that it is taken away at the end, whoever sets it
+        monkeypatch.delenv(name)
+
+
 # -- a portfolio to work in ------------------------------------------------------------------------
 
 

@@ -34,6 +34,13 @@ LONGEST = [
     "test_search.py",
     "test_quantized_demo.py",
     "test_zensical.py",
+    "test_post.py",
+    "test_rag_tuned.py",
+    "test_chat.py",
+    "test_small_llm_reasons.py",
+    "test_small_llm_model.py",
+    "test_workers.py",
+    "test_wordpiece.py",
 ]
 
 

@@ -112,6 +112,34 @@ def test_every_fault_is_reported_with_its_line(newline, evidence):
     assert [fault.line for fault in page.faults] == [1, 1 + 2 * step, 1 + 3 * step]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is {{ toy.measure.accuracy }.",
+        "{{claim toy.measure.accuracy > 0}",
+        "{{literal 5 }",
+        "a {{ toy.measure.accuracy\n\n}}",
+    ],
+)
+def test_a_binding_that_is_broken_off_is_a_fault(text, evidence):
+    page = page_for(evidence)
+    bind(f"one\n\n{text}", page)
+    assert (page.faults[0].line, page.faults[0].message) == (3, "‘{{’ without ‘}}’ in the same paragraph")
+
+
+@pytest.mark.parametrize("text", ["$\\frac{{x}_i}{y}$", "`{{ toy.measure.accuracy }`", "{{"])
+def test_braces_of_others_are_no_binding(text, evidence):
+    page = page_for(evidence)
+    assert bind(text, page) == text
+    assert not page.faults
+
+
+def test_a_block_that_is_moved_in_by_a_space_is_a_block(evidence):
+    page = page_for(evidence)
+    bind(" ::: table toy.compare.methods :::", page)
+    assert [str(ref) for ref in page.evidence.used] == ["toy.compare.methods"]
+
+
 def test_a_fault_in_the_page_is_an_alert_that_escapes_what_was_typed(evidence):
     shown = bind('{{ "<script>" }}', page_for(evidence))
     assert 'class="vf-fault" role="alert"' in shown

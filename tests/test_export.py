@@ -265,10 +265,22 @@ def test_a_false_number_stops_the_export(workbench):
     assert not (workbench.root / FOLDER).exists()
 
 
+def test_a_draft_neither_counts_nor_is_linked_to(workbench):
+    for lang in ("zh", "en"):
+        workbench.edit(f"blog/second-look/{lang}.md", "week: 2\n", "week: 2\ndraft: true\n")
+        path = f"blog/first-numbers/{lang}.md"
+        workbench.write(path, workbench.read(path) + "\n::: weeks :::\n")
+    assert workbench.verifolio("export", "first-numbers", "--to", "markdown", "--lang", "en").code == 0
+    assert "second-look" not in workbench.read("build/export/first-numbers/markdown/en.md")
+
+
 def test_an_unknown_post_is_answered_with_the_nearest_and_a_local_address_with_a_warning(workbench):
     done = workbench.verifolio("export", "first-number", "--to", "markdown")
     assert "did you mean ‘first-numbers’?" in done.said
-    assert "set SITE_URL" in workbench.verifolio("export", "first-numbers", "--to", "markdown").said
+    assert (
+        "write your site’s address into publish.yml"
+        in workbench.verifolio("export", "first-numbers", "--to", "markdown").said
+    )
 
 
 def test_the_weeks_become_a_list_with_their_states(workbench):

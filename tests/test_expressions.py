@@ -31,6 +31,9 @@ VALUES = [
     ("toy.measure.accuracy >= 0.75", True, ""),
     ("0.5 < toy.measure.accuracy < 0.7", False, ""),
     ("not toy.measure.accuracy < 0.5", True, ""),
+    ("toy.measure.accuracy * toy.measure.accuracy.n", 12, ""),
+    ("toy.measure.accuracy * toy.compare.baseline", 0.375, "ratio"),
+    ("100 * toy.measure.accuracy > 5", True, ""),
     ("toy.measure.accuracy > 0.9 or toy.measure.weights == 4", True, ""),
     ("toy.measure.accuracy > 0.9 and toy.measure.weights == 4", False, ""),
 ]
@@ -60,6 +63,14 @@ MISTAKES = [
     ("toy.measure.accuracy + toy.measure.weights", "compares or adds ratio and parameters", ""),
     ("toy.measure.accuracy > toy.measure.weights", "compares or adds ratio and parameters", ""),
     ("toy.measure.accuracy / (toy.compare.baseline - toy.compare.baseline)", "divides by zero", ""),
+    (
+        "toy.measure.accuracy and toy.measure.weights > 3",
+        "‘toy.measure.accuracy’ is a number, not a comparison",
+        "compare it",
+    ),
+    ("toy.measure.weights > 3 or toy.measure.accuracy", "is a number, not a comparison", "compare it"),
+    ("not toy.measure.accuracy", "is a number, not a comparison", "compare it"),
+    ("toy.measure.accuracy < 5", "a ratio lies within ±1", "5 % is 0.05"),
     ("toy.measure.accuracy ** 2", "only + - * / are known", ""),
     ("toy.measure.accuracy in (1, 2)", "(1, 2)’ has no place", ""),
     ("toy.measure.accuracy >", "is not an expression", ""),
@@ -88,6 +99,17 @@ def test_a_mistake_is_answered_with_what_was_expected(evidence, text, message, h
         evidence.for_page().evaluate(text)
     assert message in str(caught.value)
     assert hint in caught.value.faults[0].hint
+
+
+def test_a_row_that_is_not_the_only_one_of_its_name_cannot_be_bound(workbench):
+    workbench.edit(
+        "projects/toy/compare.py",
+        '{"zh": "总是同一类", "en": "always one class"}, "accuracy"',
+        '{"zh": "词表", "en": "word lists"}, "accuracy"',
+    )
+    assert workbench.verifolio("execute", "toy.compare").code == 0
+    with pytest.raises(AuthorError, match="2 rows of table methods are named ‘word lists’"):
+        gather_evidence(workbench.root).for_page().evaluate('toy.compare.tables.methods["word lists"].words')
 
 
 def test_an_expression_remembers_all_that_it_rests_on(evidence):

@@ -6,7 +6,7 @@ import pytest
 
 from verifolio.check import check
 from verifolio.evidence import Evidence, gather_evidence
-from verifolio.handwritten import find_handwritten
+from verifolio.handwritten import _forms, find_handwritten
 from verifolio.page import Page
 from verifolio.site import read_site
 
@@ -20,6 +20,14 @@ def found(text: str, evidence: Evidence) -> list[tuple[int, str]]:
     page = Page("post.md", "blog/posts/x.md", "en", evidence.for_page(), read_site(evidence.portfolio.root))
     page.evidence.evaluate("toy.measure.accuracy")
     return [(fault.line, fault.message) for fault in find_handwritten(text, page)]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "typed"),
+    [(487.18, "tokens_per_s", "487"), (538_060_032, "bytes", "538"), (1_310_000, "parameters", "1.31"), (1_310_000, "parameters", "131"), (3708, "seconds", "1.03")],
+)  # fmt: skip
+def test_the_form_that_the_site_shows_is_known(value, unit, typed):
+    assert typed in _forms(value, unit)
 
 
 @pytest.mark.parametrize(

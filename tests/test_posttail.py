@@ -64,3 +64,11 @@ def test_the_citation_has_dates_address_and_both_forms(workbench):
 def test_a_title_with_signs_of_latex_is_escaped(workbench):
     workbench.edit("blog/second-look/en.md", "title: A second look", 'title: "A & B: 5 % of C_1 #2"')
     assert r"title  = {A \& B: 5 \% of C\_1 \#2}" in staged(workbench, "en")
+
+
+def test_a_title_is_words_and_neither_markdown_nor_html(workbench):
+    for lang, title in (("zh", "再看一眼"), ("en", "A second look")):
+        workbench.edit(
+            f"blog/second-look/{lang}.md", f"title: {title}", "title: 'C# and __init__ in <script>'"
+        )
+        assert "\n# C\\# and \\_\\_init\\_\\_ in &lt;script&gt;\n" in staged(workbench, lang)

@@ -17,8 +17,9 @@ from verifolio.errors import AuthorError
 from verifolio.portfolio import read_portfolio
 from verifolio.publish.bundle import Bundle, gradio_files, imported_modules, publish_of
 from verifolio.publish.card import check_card
+from verifolio.publish.command import publish_site
 from verifolio.publish.declare import Ask, Settings, Target
-from verifolio.publish.folder import MARKER, publish_folder
+from verifolio.publish.folder import MARKER, publish_folder, tree_digest
 from verifolio.publish.limits import check_pages
 from verifolio.publish.pins import check_pins
 from verifolio.publish.plan import Local
@@ -45,6 +46,38 @@ def test_a_folder_is_replaced_whole_and_stale_files_are_gone(site, tmp_path):
     publish_folder(site, target)
     assert sorted(one.name for one in target.rglob("*") if one.is_file()) == ["index.html", MARKER]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "site"]
+
+
+def test_a_kill_between_two_renames_is_mended_by_the_next_publishing(site, tmp_path):
+    target = tmp_path / "out"
+    publish_folder(site, target)
+    target.rename(tmp_path / ".out.abc.old")
+    (tmp_path / ".out.abc.tmp").mkdir()
+    publish_folder(site, target)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "site"]
+
+
+def test_the_day_of_the_build_alone_is_no_change():
+    files = {
+        "index.html": "1",
+        "feed_rss_created.xml": "2",
+        "en/feed_json_updated.json": "3",
+        "sitemap.xml.gz": "4",
+    }
+    other = {**files, "feed_rss_created.xml": "x", "en/feed_json_updated.json": "x", "sitemap.xml.gz": "x"}
+    assert tree_digest(files) == tree_digest(other) != tree_digest({**files, "index.html": "x"})
+
+
+def test_a_site_without_its_address_is_not_published(site, tmp_path):
+    (site / "index.html").write_text('<head><link rel="canonical" href="http://127.0.0.1:8000/"></head>')
+    built = tmp_path / "build" / "site"
+    built.parent.mkdir()
+    site.rename(built)
+    with pytest.raises(AuthorError, match="without its address") as caught:
+        publish_site(tmp_path, "folder", tmp_path / "out", yes=True)
+    assert "publish.yml" in caught.value.faults[0].hint
+    assert not (tmp_path / "out").exists()
+    publish_site(tmp_path, "folder", tmp_path / "out", yes=False)
 
 
 def test_a_folder_that_holds_other_files_is_left_as_it_is(site, tmp_path):

@@ -8,21 +8,25 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from projects.chat.client import Endpoint
+from projects.chat.errors import ServerError
+from projects.rag.answer import MAX_QUESTION
 from projects.rag.base import load_base, update_base
-from projects.rag.conversation import Sessions, UnknownSession
+from projects.rag.conversation import KEEP, Sessions, UnknownSession
 from projects.rag.library import Library
-from projects.rag.limits import Buckets
+from projects.rag.limits import Buckets, _network
 from projects.rag.service import Settings, create_app
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +156,57 @@ def test_bad_questions_have_their_status_and_the_service_goes_on(
     assert "30 days" in ask(client)["answer"]
 
 
+def test_follow_ups_upon_follow_ups_do_not_grow_without_end(client: TestClient, sessions: Sessions) -> None:
+    session = client.post("/v1/sessions").json()["session"]
+    long = "And how long does it take " + "for that one " * 140
+    for _ in range(12):
+        ask(client, long, session=session)
+    kept = sessions.history(session).messages
+    assert max(len(str(one.content)) for one in kept if one.type == "human") <= MAX_QUESTION
+    with closing(sqlite3.connect(sessions._path)) as database:
+        assert database.execute("SELECT count(*) FROM messages").fetchone() == (KEEP,)
+
+
+def test_conversations_that_cannot_be_kept_are_507_and_questions_alone_go_on(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = client.post("/v1/sessions").json()["session"]
+
+    def full(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("projects.rag.conversation.Sessions.history", full)
+        done = client.post("/v1/answers", json={"question": "How long?", "session": session})
+        assert (done.status_code, done.json()["error"]["code"]) == (507, "storage")
+        assert "30 days" in ask(client)["answer"]
+
+
+def test_what_expired_is_forgotten_when_a_service_starts(tmp_path: Path) -> None:
+    old = Sessions(tmp_path / "c.sqlite", expire_s=0.0)
+    old.create()
+    Sessions(tmp_path / "c.sqlite", expire_s=0.0)
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+
+
+def test_what_the_models_provider_says_is_for_the_operator_only(
+    library: Library, sessions: Sessions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ServerError("the model server refused (HTTP 401): Incorrect API key provided: sk-secret")
+
+    monkeypatch.setattr("projects.rag.answer._Speech.sentences", refused)
+    remote = Endpoint("http://127.0.0.1:9/v1", "m", timeout_s=2)
+    with TestClient(create_app(library, sessions, remote, Settings(quiet=True))) as client:
+        done = client.post("/v1/answers", json={"question": "How long can I return an article?"})
+    assert done.json()["reason"] == "model"
+    assert "sk-secret" not in done.text
+    assert "sk-secret" in capsys.readouterr().out
+
+
 def test_a_model_server_that_is_gone_leaves_quotations(library: Library, sessions: Sessions) -> None:
     gone = Endpoint("http://127.0.0.1:9/v1", "m", embedded=True, timeout_s=2)
     with TestClient(create_app(library, sessions, gone, Settings(quiet=True))) as client:
@@ -177,6 +232,20 @@ def test_uploads_want_the_key(client: TestClient, library: Library, sessions: Se
     assert upload(client, "a.md", b"# A\n\nText.", **{"x-api-key": "wrong"})[0] == 401
     with TestClient(create_app(library, sessions, None, Settings(quiet=True))) as closed:
         assert upload(closed, "a.md", b"# A\n\nText.")[0] == 403
+
+
+def test_a_body_of_unknown_length_is_413_once_it_is_too_large(client: TestClient) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(60):
+            yield b"x" * 2**20
+
+    headers = {**KEY, "content-type": "multipart/form-data; boundary=b"}
+    done = client.post("/v1/documents", content=pieces(), headers=headers)
+    assert (done.status_code, done.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_without_the_key_no_large_body_is_read(client: TestClient) -> None:
+    assert upload(client, "a.md", b"x" * 200_000, **{"x-api-key": "wrong"}) == (413, "too_large")
 
 
 def zip_bomb() -> bytes:
@@ -245,6 +314,12 @@ def test_too_many_requests_are_429_with_a_time_to_wait(library: Library, session
         assert client.get("/health").status_code == 200
 
 
+def test_a_network_of_ipv6_is_one_customer() -> None:
+    assert _network("2001:db8::1") == _network("2001:db8::ffff") != _network("2001:db8:1::1")
+    assert _network("203.0.113.7") == "203.0.113.7" != _network("203.0.113.8")
+    assert _network("testclient") == "testclient"
+
+
 def test_a_bucket_fills_again() -> None:
     now = [0.0]
     buckets = Buckets(1.0, 1, clock=lambda: now[0])
@@ -306,7 +381,8 @@ def test_a_killed_ingest_leaves_the_old_base_working(tmp_path: Path) -> None:
     (folder / "more.md").write_text(
         "# More\n\n" + "\n\n".join(f"Article {n} costs {n} EUR." * 8 for n in range(400))
     )
-    code = f"from pathlib import Path; from projects.rag.base import update_base; update_base(Path({str(folder)!r}), Path({str(home)!r}), progress=lambda done, total, what: print(done, what, flush=True))"
+    # Of the three encoders the quickest to load: it is killed before any vector is written.
+    code = f"from pathlib import Path; from projects.rag import base; base.ENCODERS = {{'use': 'use_m3'}}; from projects.rag.base import update_base; update_base(Path({str(folder)!r}), Path({str(home)!r}), progress=lambda done, total, what: print(done, what, flush=True))"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     for line in process.stdout:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lighter import lighter, read_gguf_once
 
 from verifolio.portfolio import Experiment, Portfolio, read_portfolio
 from verifolio.record import execute
@@ -39,7 +41,8 @@ def _reviews_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load_reviews", once(data.load_reviews))
         patch.setattr(data, "split_reviews", once(data.split_reviews))
-        yield
+        with read_gguf_once():
+            yield
 
 
 def _in_order_of_need(portfolio: Portfolio, slug: str) -> list[Experiment]:
@@ -74,15 +77,20 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portfolio]:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_experiment_runs(slug: str, copied: Portfolio) -> None:
+def test_every_experiment_runs(slug: str, copied: Portfolio, tmp_path: Path) -> None:
     """In one process, so that torch is imported once; nothing outside the temporary folder is written."""
-    for experiment in _in_order_of_need(copied, slug):
-        if experiment.result_path("smoke").exists():
-            continue
-        execute(copied, experiment, "smoke")
-        result = read_result(experiment.result_path("smoke"))
-        assert result.metrics or result.charts
-        for name in experiment.entry.products:
-            assert (experiment.results_dir("smoke") / name).is_file()
-        for name in experiment.entry.derived:
-            assert (experiment.derived_dir("smoke") / name).is_file()
+    with ExitStack() as stack:
+        begun: set[str] = set()
+        for experiment in _in_order_of_need(copied, slug):
+            if experiment.result_path("smoke").exists():
+                continue
+            if experiment.project not in begun:
+                stack.enter_context(lighter(experiment.project, tmp_path))
+                begun.add(experiment.project)
+            execute(copied, experiment, "smoke")
+            result = read_result(experiment.result_path("smoke"))
+            assert result.metrics or result.charts
+            for name in experiment.entry.products:
+                assert (experiment.results_dir("smoke") / name).is_file()
+            for name in experiment.entry.derived:
+                assert (experiment.derived_dir("smoke") / name).is_file()

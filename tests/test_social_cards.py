@@ -9,7 +9,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-from verifolio.socialcard import FONTS, _width, _wrapped, draw_card, png_of
+from verifolio.socialcard import FONTS, _fit, _width, _wrapped, draw_card, png_of
 from verifolio.stage import stage
 
 REPOSITORY = Path(__file__).parents[1]
@@ -19,6 +19,14 @@ def cards(workbench, lang: str) -> dict[str, Path]:
     stage(workbench.root)
     folder = workbench.root / f"build/docs/{lang}/assets/cards"
     return {re.sub(r"-[0-9a-f]{8}$", "", path.stem): path for path in folder.glob("*.png")}
+
+
+@pytest.mark.parametrize("letters", range(20, 400, 7))
+@pytest.mark.parametrize("letter", ["W", "i", "字"])
+def test_a_title_of_any_length_has_a_place(letter, letters):
+    size, lines = _fit(" ".join([letter * 5] * (letters // 5)), 1000)
+    assert 34 <= size <= 68
+    assert 0 < len(lines) <= 7
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

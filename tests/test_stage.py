@@ -156,3 +156,12 @@ def test_fresh_and_stale_copies_of_a_new_asset_are_told_apart_by_content_time(wo
     stage(workbench.root)
     workbench.write("site_src/assets/toy.css", ".vf-num { color: red; }\n")
     assert changed(stage(workbench.root)) == {"zh/assets/toy.css", "en/assets/toy.css"}
+
+
+def test_a_page_that_is_not_utf8_is_named_and_stands_with_its_fault(workbench):
+    (workbench.root / "site_src" / "about.zh.md").write_bytes("# 关于".encode("gbk"))
+    report = stage(workbench.root, strict=False)
+    assert [(one.path, one.message.split(" (")[0]) for one in report.faults] == [
+        ("site_src/about.zh.md", "not UTF-8 text")
+    ]
+    assert "vf-fault" in workbench.read("build/docs/zh/about.md")

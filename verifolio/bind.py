@@ -19,11 +19,13 @@ from verifolio.units import NARROW, UNITS, format_interval, format_value
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
-_BLOCK = re.compile(r"^:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
+_BLOCK = re.compile(r"^ {0,3}:::\s*(?P<kind>[a-z]+)(?:\s+(?P<target>\S.*?))??(?P<closed>\s+:::)?\s*$")
 _CLOSED = re.compile(
     r"）(?:</span>\]\([^)]*\)\{[^}]*\})?$"
 )  # a number that ends with its interval, linked or not
 _PIECES = re.compile(r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|\{\{(?P<tag>.*?)\}\}", re.DOTALL)
+# A tag that is broken off; LaTeX's `{{x}_i}` is none.
+_UNCLOSED = re.compile(r"\{\{\s*(?:/?claim\b|literal\s|[a-z_][a-z0-9_]*\.[a-z_])")
 _OPTIONS = {"digits", "unit", "ci", "plain", "sign"}
 
 
@@ -64,7 +66,7 @@ def bind_text(
         elif line[0] in " \t" and (end := end_of_indented_code(lines, at)) > at:
             out += lines[at:end]
             at = end
-        elif line.startswith(":::"):
+        elif bare.startswith(":::"):
             bound, at = _bind_block(lines, at, page, handlers, first_line, level)
             out += ["", bound, ""]
         else:
@@ -100,6 +102,13 @@ def bind_inline(text: str, page: Page, line: int, *, plain: bool = False) -> str
         except AuthorError as error:
             placed = page.fault(here, error, shown=not plain)
             out.append("?" if plain else fault_inline(placed))
+    if left := _UNCLOSED.search(text, at):
+        here = line + text.count("\n", 0, left.start())
+        unclosed = AuthorError(
+            "‘{{’ without ‘}}’ in the same paragraph", hint="close it before the blank line"
+        )
+        placed = page.fault(here, unclosed, shown=not plain)
+        out.append("?" if plain else fault_inline(placed))
     out.append(text[at:])
     if opened:
         unclosed = AuthorError(
@@ -267,7 +276,7 @@ def _end_of_paragraph(lines: list[str], at: int) -> int:
     for end in range(at + 1, len(lines)):
         line = lines[end]
         bare = line.strip()
-        if not bare or line.startswith(":::") or (bare[0] in "`~" and _FENCE.match(line)):
+        if not bare or bare.startswith(":::") or (bare[0] in "`~" and _FENCE.match(line)):
             return end
     return len(lines)
 

@@ -33,7 +33,14 @@ def table_block(page: Page, block: Block) -> str:
     stale = page.doubt(block.line, (ref,))
     columns = _chosen(block, "columns", {column.key: column for column in table.columns})
     first = table.columns[0].key
-    rows = _chosen(block, "rows", {_name(row[first]): row for row in table.rows})
+    rows = table.rows  # all of them: two may have the same name
+    if block.body.get("rows") is not None:
+        names = [_name(row[first]) for row in table.rows]
+        rows = _chosen(block, "rows", dict(zip(names, table.rows, strict=True)))
+        if twice := [name for name in map(_name, (row[first] for row in rows)) if names.count(name) > 1]:
+            raise AuthorError(
+                f"several rows of {block.target} are named ‘{twice[0]}’", hint="leave out rows:"
+            )
     heads = (
         _SHORT.sub(r'<span class="vf-whole">\g<0></span>', cell_text(one.label, one, page.lang))
         for one in columns

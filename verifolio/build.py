@@ -8,7 +8,6 @@ written last. Nothing here imports MkDocs, so an unchanged site costs only readi
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import importlib.util
 import json
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from verifolio.errors import AuthorError, Fault
-from verifolio.files import write_atomic, write_error
+from verifolio.files import exchange, write_atomic, write_error
 
 # The modules of ours that decide what a page becomes.
 _MAKERS = ("render", "speedups", "kept", "excerpts", "searchtext", "build")
@@ -245,26 +244,12 @@ def _swap(new: Path, site: Path) -> None:
     old = site.with_name(f"{site.name}.old")
     if not site.exists():
         new.rename(site)
-    elif _exchange(new, site):
+    elif exchange(new, site):
         new.rename(old)
     else:  # the moment between these two is mended by `_recover`
         site.rename(old)
         new.rename(site)
     _remove([old])
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in a single step where the system can (Linux, macOS)."""
-    if os.name != "posix":
-        return False
-    libc: Any = ctypes.CDLL(None)
-    first, second = os.fsencode(one), os.fsencode(other)
-    try:
-        if sys.platform == "darwin":
-            return bool(libc.renamex_np(first, second, 2) == 0)
-        return bool(libc.renameat2(-100, first, -100, second, 2) == 0)  # AT_FDCWD, RENAME_EXCHANGE
-    except AttributeError:  # an old C library
-        return False
 
 
 def _recover(site: Path) -> None:

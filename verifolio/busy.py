@@ -17,8 +17,8 @@ from verifolio.portfolio import Experiment
 
 
 @contextlib.contextmanager
-def alone_with(experiment: Experiment, profile: str) -> Iterator[None]:
-    """Hold an experiment's work folder."""
+def alone_with(experiment: Experiment, profile: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold an experiment's work folder; who has seconds to do there may `wait` for another process."""
     folder = experiment.work_dir(profile)
 
     def refuse(_: str) -> AuthorError:
@@ -28,7 +28,7 @@ def alone_with(experiment: Experiment, profile: str) -> Iterator[None]:
             hint="wait until that run is done, then give the same command again",
         )
 
-    with _hold(folder.with_name(f"{folder.name}.lock"), refuse):
+    with _hold(folder.with_name(f"{folder.name}.lock"), refuse, wait=wait):
         yield
 
 
@@ -48,7 +48,7 @@ def only_run(root: Path, profile: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hold(path: Path, refuse: Callable[[str], AuthorError]) -> Iterator[None]:
+def _hold(path: Path, refuse: Callable[[str], AuthorError], *, wait: bool = False) -> Iterator[None]:
     """Hold a lock file, which says who holds it; `refuse` makes the error from those words."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def _hold(path: Path, refuse: Callable[[str], AuthorError]) -> Iterator[None]:
             yield
             return
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             stream.seek(0)
             raise refuse(stream.read().strip()) from None

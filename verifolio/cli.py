@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -73,14 +72,14 @@ def main(ctx: click.Context, root: Path | None) -> None:
       verifolio site     all of it, into build/site
     """
     ctx.obj = root.resolve() if root else None
-    if "SITE_URL" in os.environ:  # mkdocs.en.yml cannot join strings
-        os.environ.setdefault("SITE_URL_EN", os.environ["SITE_URL"].rstrip("/") + "/en/")
 
 
 def _root(ctx: click.Context) -> Path:
+    from verifolio.address import set_address
     from verifolio.portfolio import find_root
 
     root: Path = ctx.obj or find_root()
+    set_address(root)
     return root
 
 

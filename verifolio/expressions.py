@@ -103,7 +103,7 @@ class _Evaluator:
         if isinstance(node.op, ast.USub):
             return Quantity(-inner.value, inner.unit, inner.refs)
         if isinstance(node.op, ast.Not):
-            return Quantity(not inner.value, "", inner.refs)
+            return Quantity(not _truth(inner, node.operand), "", inner.refs)
         raise AuthorError(f"‘{ast.unparse(node)}’ has no place in an expression over results")
 
     def _binop(self, node: ast.BinOp) -> Quantity:
@@ -115,8 +115,10 @@ class _Evaluator:
             unit = _same_unit(left, right, node)
         elif isinstance(node.op, ast.Div):
             unit = "" if left.unit == right.unit else left.unit if not right.unit else ""
-        else:
+        elif left.unit == right.unit or not (left.unit and right.unit):
             unit = left.unit or right.unit
+        else:
+            unit = ""  # a ratio of a count, seconds times a speed: `| unit=…` says what it is
         try:
             return Quantity(work(left.value, right.value), unit, left.refs + right.refs)
         except ZeroDivisionError:
@@ -129,14 +131,15 @@ class _Evaluator:
             if type(sign) not in _COMPARISON:
                 raise AuthorError(f"‘{ast.unparse(node)}’: only < <= > >= == != are known")
             _same_unit(left, right, node)
+            _within_ratio(left, right, node)
             holds = holds and _COMPARISON[type(sign)](left.value, right.value)
         return Quantity(holds, "", tuple(ref for value in values for ref in value.refs))
 
     def _boolop(self, node: ast.BoolOp) -> Quantity:
         values = [self.visit(one) for one in node.values]
-        decide = all if isinstance(node.op, ast.And) else any
+        truths = [_truth(value, one) for value, one in zip(values, node.values, strict=True)]
         refs = tuple(ref for value in values for ref in value.refs)
-        return Quantity(decide(value.value for value in values), "", refs)
+        return Quantity(all(truths) if isinstance(node.op, ast.And) else any(truths), "", refs)
 
     def _call(self, node: ast.Call) -> Quantity:
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
@@ -201,10 +204,16 @@ def _resolve_cell(result: Result, rest: list[str], text: str) -> Quantity:
             f"table {name} has no column ‘{column_key}’", hint=did_you_mean(column_key, list(columns))
         )
     first = table.columns[0].key
-    rows = {label: row for row in table.rows for label in _labels(row[first])}
-    if row_name not in rows:
-        raise AuthorError(f"table {name} has no row ‘{row_name}’", hint=did_you_mean(row_name, list(rows)))
-    cell = rows[row_name][column_key]
+    found = [row for row in table.rows if row_name in _labels(row[first])]
+    if not found:
+        known = [label for row in table.rows for label in _labels(row[first])]
+        raise AuthorError(f"table {name} has no row ‘{row_name}’", hint=did_you_mean(row_name, known))
+    if len(found) > 1:
+        raise AuthorError(
+            f"{len(found)} rows of table {name} are named ‘{row_name}’",
+            hint="let the experiment record a metric for it, or name its rows apart in the first column",
+        )
+    cell = found[0][column_key]
     if not isinstance(cell, int | float):
         raise AuthorError(f"‘{text}’ holds {cell!r}, not a number")
     return Quantity(cell, columns[column_key].unit, (Ref(result.name, "table", name),))
@@ -231,6 +240,23 @@ def _parts(node: ast.expr) -> list[str]:
         if row is not None:
             return [*_parts(node.value), str(row)]
     raise AuthorError(f"‘{ast.unparse(node)}’ is not a key", hint="keys are project.experiment.metric")
+
+
+def _truth(found: Quantity, node: ast.expr) -> bool:
+    """What may stand beside and, or, not: to Python every number but 0 would be true."""
+    if not isinstance(found.value, bool):
+        raise AuthorError(f"‘{ast.unparse(node)}’ is a number, not a comparison", hint="compare it: … > …")
+    return found.value
+
+
+def _within_ratio(left: Quantity, right: Quantity, node: ast.expr) -> None:
+    """A ratio against a bare 5 where 5 % was meant always holds, or never."""
+    for one, other in ((left, right), (right, left)):
+        if one.metric and one.unit == "ratio" and not other.refs and not other.unit and abs(other.value) > 1:
+            raise AuthorError(
+                f"‘{ast.unparse(node)}’ compares a ratio with {other.value}: a ratio lies within ±1",
+                hint=f"{other.value} % is {other.value / 100:g}",
+            )
 
 
 def _same_unit(left: Quantity, right: Quantity, node: ast.expr) -> str:

@@ -23,6 +23,7 @@ from verifolio.sources import read_source
 class Fingerprint(msgspec.Struct, frozen=True):
     """The parts, kept apart so that a change can be named."""
 
+    run: str  # the function, and the one that derives
     code: dict[str, str]
     params: dict[str, Any]
     seed: int
@@ -92,8 +93,13 @@ def fingerprint_of(
 ) -> Fingerprint:
     """What the experiment would rest on if it ran now; `code` for who asks of many at one moment."""
     code = code or Code(portfolio.root)
+    functions = [one for one in (experiment.entry.run, experiment.entry.derive) if one]
+    hashes: dict[str, str] = {}
+    for module in {one.partition(":")[0] for one in functions}:
+        hashes |= code.hashes(module, experiment.declared_in)
     return Fingerprint(
-        code=code.hashes(experiment.entry.run.partition(":")[0], experiment.declared_in),
+        run=" ".join(functions),
+        code=dict(sorted(hashes.items())),
         params=json.loads(json.dumps(experiment.params(profile), default=str)),
         seed=experiment.entry.seed,
         inputs={

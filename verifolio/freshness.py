@@ -38,9 +38,8 @@ def check_freshness(portfolio: Portfolio, profile: str = PUBLISHED) -> dict[str,
             for name in experiment.needs.values():
                 other = visit(portfolio.experiment(name))
                 if other.state != "fresh" and found.state == "fresh":
-                    reason = _stale(
-                        portfolio, experiment, f"rests on {other.experiment.name}, which is {other.state}"
-                    )
+                    text = f"rests on {other.experiment.name}, which is {other.state}"
+                    reason = _stale(portfolio, experiment, profile, text)
                     found = Freshness(experiment, "stale", found.result, [reason])
             states[experiment.name] = found
         return states[experiment.name]
@@ -56,7 +55,7 @@ def _check_one(
     path = experiment.result_path(profile)
     shown = portfolio.shown(path)
     if not path.exists():
-        hint = f"verifolio run {experiment.name}"
+        hint = command_for(experiment, profile)
         return Freshness(experiment, "missing", None, [Fault(shown, 0, "result missing: never run", hint)])
     try:
         result = read_result(path, shown=shown)
@@ -69,14 +68,16 @@ def _check_one(
         now = fingerprint_of(portfolio, experiment, profile, code)
     except AuthorError as error:  # code that Python cannot read, a declared file that is gone
         return Freshness(experiment, "stale", result, error.faults)
-    reasons = [_stale(portfolio, experiment, text, at) for at, text in compare(result, now, experiment)]
+    changes = compare(result, now, experiment)
+    reasons = [_stale(portfolio, experiment, profile, text, at) for at, text in changes]
     return Freshness(experiment, "stale" if reasons else "fresh", result, reasons)
 
 
 def _check_edits(
     experiment: Experiment, result: Result, profile: str, shown: str, locked: dict[str, str]
 ) -> list[Fault]:
-    hint = f"git checkout -- {shown}, or make it again: verifolio run {experiment.name} --force"
+    again = f", or make it again: {command_for(experiment, profile)} --force"
+    hint = f"git checkout -- {shown}{again}"
     if digest_of(result) != result.digest:
         return [Fault(shown, 0, "edited by hand: the content no longer fits its digest", hint)]
     if result.name != experiment.name:
@@ -89,11 +90,24 @@ def _check_edits(
     for name, expected in result.receipt.products.items():
         product = experiment.results_dir(profile) / name
         where = f"{shown.rpartition('/')[0]}/{name}"
+        hint = f"git checkout -- {where}{again}"
         if not product.exists():
             faults.append(Fault(where, 0, f"product of {experiment.name} is missing", hint))
         elif sha256_of(product) != expected:
             faults.append(Fault(where, 0, f"not the file that {experiment.name} made", hint))
     return faults
+
+
+def has_its_products(experiment: Experiment, profile: str) -> bool:
+    """Whether the products of a readable result are the files that its receipt names."""
+    try:
+        products = read_result(experiment.result_path(profile)).receipt.products
+    except AuthorError:
+        return True  # there is more to say about such a result
+    folder = experiment.results_dir(profile)
+    return all(
+        (folder / name).is_file() and sha256_of(folder / name) == sha for name, sha in products.items()
+    )
 
 
 def _made_here(experiment: Experiment, profile: str) -> str:
@@ -119,6 +133,8 @@ def compare(result: Result, now: Fingerprint, experiment: Experiment) -> list[tu
         if then.files.get(path) != now.files.get(path):
             changed.append((path, "file changed"))
     declared = experiment.declared_in
+    if then.run and then.run != now.run:
+        changed.append((declared, f"another function runs: {then.run} → {now.run}"))
     for key in sorted(then.params.keys() | now.params.keys()):
         before, after = then.params.get(key), now.params.get(key)
         if before != after:
@@ -145,10 +161,15 @@ def lacks_derived(experiment: Experiment, result: Result, profile: str = PUBLISH
     return bool(experiment.entry.derived) and made_from != result.digest
 
 
-def _stale(portfolio: Portfolio, experiment: Experiment, text: str, at: str = "") -> Fault:
-    shown = portfolio.shown(experiment.result_path())
+def command_for(experiment: Experiment, profile: str) -> str:
+    """What makes the result, of that profile and no other."""
+    return f"verifolio run {experiment.name}" + ("" if profile == PUBLISHED else f" --profile {profile}")
+
+
+def _stale(portfolio: Portfolio, experiment: Experiment, profile: str, text: str, at: str = "") -> Fault:
+    shown = portfolio.shown(experiment.result_path(profile))
     message = f"{experiment.name} is stale: {text}"
-    return Fault(at or shown, 0, message, f"make it again: verifolio run {experiment.name}")
+    return Fault(at or shown, 0, message, f"make it again: {command_for(experiment, profile)}")
 
 
 def _locked_products(portfolio: Portfolio) -> dict[str, str]:

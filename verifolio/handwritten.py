@@ -11,6 +11,7 @@ import re
 from verifolio.errors import Fault
 from verifolio.indented import end_of_indented_code
 from verifolio.page import Page
+from verifolio.units import format_value
 
 # Every form from its first character on, so that a search leaps to the next place where one can begin.
 _CODE = re.compile(
@@ -25,6 +26,7 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9_.,])[-−+]?\d[\d,]*(?:\.\d+)?(?:\s*[%％]
 _UNSIGNED = re.compile(
     r"[0-9](?<![A-Za-z0-9_.,][0-9])[0-9,]*(?:\.[0-9]+)?(?:\s*[%％])?(?![A-Za-z0-9_]*[0-9])"
 )
+_SHOWN = re.compile(r"[−-]?[\d,.]+")
 # Of a typed number: what an author may put in or leave out.
 _SAME = str.maketrans({**dict.fromkeys(", +\t\n\r\u00a0\u2009\u202f\u3000"), "％": "%", "−": "-"})
 
@@ -53,8 +55,9 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
             form = _form(found.group())
             if form in forms:
                 key = forms[form]
-                message = f"‘{found.group().strip()}’ is typed by hand and looks like {key}"
-                hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {found.group().strip()}}}}}"
+                typed = found.group().strip().rstrip(",")
+                message = f"‘{typed}’ is typed by hand and looks like {key}"
+                hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {typed}}}}}"
                 faults.append(Fault(page.source, number, message, hint))
     return faults
 
@@ -94,6 +97,8 @@ def _forms(value: float, unit: str) -> frozenset[str]:
         forms = {f"{value:.0f}"}
     else:
         forms = {f"{value:.{digits}f}" for digits in (1, 2, 3)}
+    shown = (_SHOWN.match(format_value(value, unit, lang)) for lang in ("zh", "en"))  # 1.31 of 1.31 M
+    forms |= {_form(found.group()) for found in shown if found}
     return frozenset(
         form
         for form in forms

@@ -10,6 +10,7 @@ from verifolio.bind import Block, BlockHandler
 from verifolio.blocks import chart_block, code_block, exercise_block, table_block
 from verifolio.cards import receipt_block
 from verifolio.demos import demos_of
+from verifolio.errors import AuthorError
 from verifolio.ladder import demo_block, demo_state, rung_names
 from verifolio.page import Page
 from verifolio.portfolio import Project
@@ -144,7 +145,10 @@ def _pages_of(page: Page, slug: str) -> dict[str, str]:
     found = {}
     for path in sorted((root / "site_src" / "projects").glob(f"{slug}-*.{page.lang}.md")):
         shown = path.relative_to(root).as_posix()
-        front, _, _ = split_front_matter(path.read_text(encoding="utf-8"), shown)
+        try:
+            front, _, _ = split_front_matter(path.read_text(encoding="utf-8"), shown)
+        except (AuthorError, UnicodeDecodeError):
+            front = {}  # its own page tells the fault
         found[f"projects/{path.name.removesuffix(f'.{page.lang}.md')}.md"] = str(
             front.get("title", path.stem)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -27,15 +29,25 @@ def describe_machine() -> dict[str, str | int]:
 
 def versions_of_imported() -> dict[str, str]:
     """Versions of the distributions whose modules this process has imported."""
-    import importlib.metadata  # not when a check merely names this module
-
-    by_module = importlib.metadata.packages_distributions()
+    by_module = _distributions()
     names = {
         name for module in {key.split(".")[0] for key in sys.modules} for name in by_module.get(module, [])
     }
-    return {
-        name: importlib.metadata.version(name) for name in sorted(names, key=str.lower) if name != "verifolio"
-    }
+    return {name: _version(name) for name in sorted(names, key=str.lower) if name != "verifolio"}
+
+
+@functools.cache  # it reads the list of files of every package
+def _distributions() -> Mapping[str, list[str]]:
+    import importlib.metadata  # not when a check merely names this module
+
+    return importlib.metadata.packages_distributions()
+
+
+@functools.cache
+def _version(name: str) -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version(name)
 
 
 def describe_commit(root: Path, *, of: list[str]) -> tuple[str, bool]:

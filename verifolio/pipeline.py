@@ -16,7 +16,7 @@ from verifolio.busy import only_run
 from verifolio.errors import AuthorError, VerifolioError, did_you_mean
 from verifolio.files import check_room, write_atomic
 from verifolio.fingerprint import fingerprint_of
-from verifolio.freshness import check_freshness
+from verifolio.freshness import check_freshness, has_its_products
 from verifolio.portfolio import PROFILES, PUBLISHED, Experiment, Portfolio, find_root, read_portfolio
 from verifolio.workers import open_workers
 
@@ -43,7 +43,9 @@ def experiments_of(task_file: str) -> list[Experiment]:
 def fingerprint_for(experiment: Experiment) -> str:
     """One hash of all that the experiment rests on but other results: pytask follows those itself."""
     portfolio = read_portfolio(experiment.root)
-    return fingerprint_of(portfolio, experiment, current_profile()).digest_without_needs()
+    digest = fingerprint_of(portfolio, experiment, current_profile()).digest_without_needs()
+    # pytask follows the result alone: without this a lost or edited product would never be made again.
+    return digest if has_its_products(experiment, current_profile()) else f"{digest}, and lacks a product"
 
 
 def needed_results(experiment: Experiment) -> dict[str, Path] | str:
@@ -71,6 +73,8 @@ def run_in_process(name: str) -> None:
         code = process.wait()
     if code == 130:
         raise KeyboardInterrupt
+    if code < 0:
+        raise ExperimentFailed(f"{name} was ended by signal {-code} (9: often for want of memory)")
     if code:
         raise ExperimentFailed(f"{name} failed (exit {code}); its message stands above")
 

@@ -62,9 +62,14 @@ def render_post(
     front += f"  updated: {post.meta.updated}\n" if post.meta.updated else ""
     # Other values as JSON, which YAML reads too and which is written in a tenth of the time.
     front += "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in head.items())
-    opening = "" if body.lstrip().startswith("# ") else f"# {title}\n\n"
+    opening = "" if body.lstrip().startswith("# ") else f"# {_as_words(title)}\n\n"
     text = f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
     return PostPage(text, card_path, card)
+
+
+def _as_words(title: str) -> str:
+    """A title as it is written, where Markdown is read: C#, __init__, <script>."""
+    return re.sub(r"([\\`*_{}\[\]#])", r"\\\1", html.escape(title, quote=False))
 
 
 def _moment(post: Post) -> datetime.datetime:

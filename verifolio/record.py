@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import math
@@ -14,10 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from verifolio.attempts import Attempts
 from verifolio.busy import alone_with
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.files import sha256_of, write_atomic
 from verifolio.fingerprint import fingerprint_of
+from verifolio.freshness import command_for, lacks_derived
 from verifolio.inputs import describe_input, resolve_input
 from verifolio.machine import describe_commit, describe_machine, versions_of_imported
 from verifolio.portfolio import PUBLISHED, Experiment, Portfolio
@@ -31,6 +34,7 @@ from verifolio.results import (
     Table,
     Words,
     read_result,
+    seal,
     write_result,
 )
 
@@ -38,13 +42,16 @@ from verifolio.results import (
 class Run:
     """What an experiment's function gets: its parameters and inputs in, its numbers out."""
 
-    def __init__(self, portfolio: Portfolio, experiment: Experiment, profile: str) -> None:
+    def __init__(
+        self, portfolio: Portfolio, experiment: Experiment, profile: str, folder: Path | None = None
+    ) -> None:
         self.params: dict[str, Any] = experiment.params(profile)
         self.seed = experiment.entry.seed
         self.profile = profile
         self.experiment = experiment.name
         self.root = portfolio.root
         self._portfolio, self._experiment = portfolio, experiment
+        self._folder = folder or experiment.work_dir(profile)
         self._metrics: dict[str, Metric] = {}
         self._tables: dict[str, Table] = {}
         self._charts: dict[str, Chart] = {}
@@ -55,7 +62,7 @@ class Run:
     @property
     def work(self) -> Path:
         """A private folder for checkpoints; it survives a kill and goes after success."""
-        path = self._experiment.work_dir(self.profile) / "work"
+        path = self._folder / "work"
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -72,16 +79,28 @@ class Run:
         return read_result(path, shown=self._portfolio.shown(path))
 
     def product_of(self, experiment: str, name: str) -> Path:
-        """A committed product of a needed experiment."""
-        return self._needed(experiment).results_dir(self.profile) / name
+        """A committed product of a needed experiment, which is the file that its receipt names."""
+        needed = self._needed(experiment)
+        path = needed.results_dir(self.profile) / name
+        known = self.result_of(experiment).receipt.products
+        if not path.is_file() or sha256_of(path) != known.get(name):
+            raise AuthorError(
+                f"not the product that {needed.name} made",
+                path=self._portfolio.shown(path),
+                hint=f"make it again: {command_for(needed, self.profile)} --force",
+            )
+        return path
 
     def derived_of(self, experiment: str, name: str) -> Path:
         """A derived file of a needed experiment; made from its products when this machine lacks it."""
         needed = self._needed(experiment)
         path = needed.derived_dir(self.profile) / name
-        if not path.is_file() and needed.entry.derive:
-            self.say(f"deriving {name} from the products of {needed.name}")
-            derive(self._portfolio, needed, self.profile)
+        result = self.result_of(experiment)
+        if needed.entry.derive and lacks_derived(needed, result, self.profile):
+            with alone_with(needed, self.profile, wait=True):  # another worker may be deriving the same
+                if lacks_derived(needed, result, self.profile):
+                    self.say(f"deriving {name} from the products of {needed.name}")
+                    _derive(self._portfolio, needed, self.profile)
         return path
 
     def product(self, name: str) -> Path:
@@ -175,7 +194,7 @@ class Run:
         declared = getattr(self._experiment.entry, kind)
         if name not in declared:
             raise self._undeclared(kind, name, declared)
-        path = self._experiment.work_dir(self.profile) / kind / name
+        path = self._folder / kind / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -206,18 +225,18 @@ def execute(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISH
 
 def _execute(portfolio: Portfolio, experiment: Experiment, profile: str) -> Result:
     fingerprint = fingerprint_of(portfolio, experiment, profile)
+    attempts = Attempts(experiment.work_dir(profile), fingerprint)
     run = Run(portfolio, experiment, profile)
     module, _, function = experiment.entry.run.partition(":")
     started, clock = datetime.now(UTC), time.monotonic()
     run.say(f"started (profile {profile})")
     load_function(portfolio.root, module, function, experiment.declared_in)(run)
-    duration = time.monotonic() - clock
+    duration = attempts.seconds_before + time.monotonic() - clock
     products, derived = run.outputs("products"), run.outputs("derived")
     counted = [*fingerprint.code, *fingerprint.files, experiment.declared_in, "projects/catalogue.yml"]
     commit, dirty = describe_commit(portfolio.root, of=counted)
     receipt = Receipt(
-        command=f"verifolio run {experiment.name}"
-        + ("" if profile == PUBLISHED else f" --profile {profile}"),
+        command=command_for(experiment, profile),
         commit=commit,
         dirty=dirty,
         profile=profile,
@@ -229,15 +248,17 @@ def _execute(portfolio: Portfolio, experiment: Experiment, profile: str) -> Resu
         needs=fingerprint.needs,
         products={name: sha256_of(path) for name, path in products.items()},
         derived={name: sha256_of(path) for name, path in derived.items()},
+        run=fingerprint.run,
         machine=describe_machine(),
         versions=versions_of_imported(),
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         duration_s=round(duration, 2),
         peak_memory_bytes=_peak_memory_bytes(),
     )
+    path, finished = experiment.result_path(profile), run.result(receipt)
+    seal(path, finished)  # what is refused leaves the old products where they are, too
     _move(products, experiment.results_dir(profile))
-    note = experiment.made_note(profile)
-    result = write_result(experiment.result_path(profile), run.result(receipt), note=note)
+    result = write_result(path, finished, note=experiment.made_note(profile))
     _publish_derived(derived, experiment, profile, result.digest)
     shutil.rmtree(experiment.work_dir(profile), ignore_errors=True)
     run.say(f"done in {_clock(duration)}")
@@ -253,13 +274,16 @@ def derive(portfolio: Portfolio, experiment: Experiment, profile: str = PUBLISHE
 def _derive(portfolio: Portfolio, experiment: Experiment, profile: str) -> dict[str, bool]:
     path = experiment.result_path(profile)
     result = read_result(path, shown=portfolio.shown(path))
-    run = Run(portfolio, experiment, profile)
+    # Not in the work folder itself, which may hold the checkpoints of an interrupted run.
+    folder = experiment.work_dir(profile).with_name(f"{experiment.key}.derive")
+    shutil.rmtree(folder, ignore_errors=True)
+    run = Run(portfolio, experiment, profile, folder)
     module, _, function = experiment.entry.derive.partition(":")
     load_function(portfolio.root, module, function, experiment.declared_in)(run)
     made = run.outputs("derived")
     same = {name: sha256_of(file) == result.receipt.derived.get(name) for name, file in made.items()}
     _publish_derived(made, experiment, profile, result.digest)
-    shutil.rmtree(experiment.work_dir(profile), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return same
 
 
@@ -288,7 +312,14 @@ def _move(files: dict[str, Path], folder: Path) -> None:
     for name, path in files.items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
+        try:
+            os.replace(path, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            beside = target.with_name(f".{target.name}.tmp")  # build/ may be on another disk
+            shutil.copyfile(path, beside)
+            os.replace(beside, target)
 
 
 def _number(value: Any) -> float | int:
@@ -299,6 +330,8 @@ def _number(value: Any) -> float | int:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     return value.item() if hasattr(value, "item") else value
 
 

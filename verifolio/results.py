@@ -96,6 +96,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     duration_s: float
     peak_memory_bytes: int
     derived: dict[str, str] = {}  # file outside git -> SHA-256 as made on that machine
+    run: str = ""  # the functions that were run; older receipts do not say
 
 
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,14 +125,24 @@ def digest_of(result: Result) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def seal(path: Path, result: Result) -> tuple[Result, bytes]:
+    """A result with its digest, and its bytes; raises `AuthorError` for one that could not be read again."""
+    hint = "mend the experiment that writes it"
+    if faults := check_result(result):
+        raise AuthorError("; ".join(faults), path=path, hint=hint)
+    try:
+        sealed = msgspec.structs.replace(result, digest=digest_of(result))
+        text = json.dumps(msgspec.to_builtins(sealed), ensure_ascii=False, indent=1, allow_nan=False)
+        payload = f"{text}\n".encode()
+        msgspec.json.decode(payload, type=Result, strict=True)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:  # NaN in a chart, a truth value in a cell
+        raise AuthorError(f"not a valid result: {error}", path=path, hint=hint) from None
+    return sealed, payload
+
+
 def write_result(path: Path, result: Result, *, note: Path | None = None) -> Result:
     """Validate, seal with a digest and write atomically; the file's SHA-256 stands in `note` before."""
-    sealed = msgspec.structs.replace(result, digest=digest_of(result))
-    faults = check_result(sealed)
-    if faults:
-        raise AuthorError("; ".join(faults), path=path, hint="mend the experiment that writes it")
-    text = json.dumps(msgspec.to_builtins(sealed), ensure_ascii=False, indent=1, allow_nan=False)
-    payload = f"{text}\n".encode()
+    sealed, payload = seal(path, result)
     if note:
         write_atomic(note, hashlib.sha256(payload).hexdigest())
     write_atomic(path, payload)
@@ -224,6 +235,8 @@ def _check_table(faults: list[str], where: str, key: str, table: Table) -> None:
     if not table.columns:
         faults.append(f"{where}: no columns")
     known = {column.key for column in table.columns}
+    if len(known) < len(table.columns):
+        faults.append(f"{where}: two columns have the same key")
     units = {column.key: column.unit for column in table.columns}
     for column in table.columns:
         _check_words(faults, f"{where}: column {column.key}", column.label)

@@ -153,10 +153,12 @@ class Preview:
 
     def _stage(self) -> list[Path] | None:
         """Stage what changed; None if nothing could be staged."""
+        from verifolio.build import only_builder
         from verifolio.stage import stage
 
         try:
-            report = stage(self.root, strict=False, live=self.live, drafts=True, cards=False)
+            with only_builder(self.root / "build"):  # a `verifolio site` at work must not find drafts
+                report = stage(self.root, strict=False, live=self.live, drafts=True, cards=False)
         except AuthorError as error:
             self._trouble(str(error))
             return None

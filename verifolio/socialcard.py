@@ -137,7 +137,7 @@ def _fit(title: str, room: float) -> tuple[float, list[str]]:
         lines = _wrapped(title, room / size)
         if len(lines) * size * 1.32 <= 350 and len(lines) <= 5:
             return size, lines
-    return size, [*lines[:6], lines[6].rstrip() + "…"]
+    return size, lines if len(lines) <= 6 else [*lines[:6], lines[6].rstrip() + "…"]
 
 
 def _wrapped(text: str, room: float) -> list[str]:

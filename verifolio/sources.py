@@ -46,7 +46,7 @@ def _read(root: Path, path: Path, _mtime: int, _size: int) -> Source:
     kept = root / "build" / "cache" / "code" / f"{name}.json"
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(kept.read_bytes(), type=Source)
-    tree = _parse(payload.decode("utf-8"), shown)
+    tree = _parse(payload, shown)
     source = Source(_hash(tree), sorted(_imports(tree, shown)), _symbols(tree.body))
     with contextlib.suppress(AuthorError):  # a folder that may not be written costs time, nothing else
         write_staged(kept, msgspec.json.encode(source))
@@ -59,11 +59,14 @@ def _reader() -> bytes:
     return hashlib.sha256(Path(__file__).read_bytes()).digest()
 
 
-def _parse(source: str, path: str) -> ast.Module:
+def _parse(source: str | bytes, path: str) -> ast.Module:
+    """The tree of a module; bytes may begin with a mark of their order or name their encoding, as Python has it."""
     try:
         return ast.parse(source)
     except SyntaxError as error:
         raise AuthorError(f"not valid Python: {error.msg}", path=path, line=error.lineno or 0) from None
+    except ValueError as error:  # null bytes
+        raise AuthorError(f"not valid Python: {error}", path=path) from None
 
 
 def _hash(tree: ast.Module) -> str:

@@ -270,8 +270,10 @@ def _stage_site_pages(
             page.faults += find_handwritten(body, page, first_line=first_line)
             head = text[: len(text) - len(body)]
             draft.pages[name] = f"{head}{bound}{render_cards(page)}"
-        except AuthorError as error:
-            page.fault(1, error)
+        except (AuthorError, UnicodeDecodeError) as error:
+            if isinstance(error, UnicodeDecodeError):
+                error = AuthorError(f"not UTF-8 text ({error.reason})", path=source)
+            draft.pages[name] = fault_block(page.fault(1, error))
         yield page
 
 

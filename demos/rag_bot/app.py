@@ -34,6 +34,7 @@ from projects.rag.library import Library  # noqa: E402
 MAX_CHARACTERS = 500
 MAX_UPLOAD = 5 * 2**20  # less than the service takes: an upload is indexed while its visitor waits
 DATA = Path(os.environ.get("RAG_DEMO_DATA", "") or tempfile.gettempdir()) / "verifolio-rag-demo"
+UPLOADS = DATA / "documents" / "uploads"
 _OPEN = ExitStack()
 EXAMPLES = [
     "Do gold members get longer for returns?",
@@ -110,6 +111,8 @@ def sources(answer: Answer) -> str:
 
 def _source(one: Citation, lang: str) -> str:
     path = library().path_of(one.passage.document)
+    if path and UPLOADS in path.parents:
+        path = None  # somebody's own file, which another visitor should not be made to open
     page = f"#page={one.passage.page}" if one.passage.page else ""
     name = escape(one.passage.document)
     shown = (
@@ -187,5 +190,6 @@ if __name__ == "__main__":
             server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
             server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
             allowed_paths=[str(DATA / "documents")],
+            blocked_paths=[str(UPLOADS)],  # Gradio would show an HTML page from here as one of its own
             max_file_size=MAX_UPLOAD,
         )

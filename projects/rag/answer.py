@@ -16,7 +16,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import Runnable
 
 from projects.chat.client import Endpoint
-from projects.chat.errors import ChatError, explain
+from projects.chat.errors import ChatError, ServerError, explain
 from projects.rag import prompts
 from projects.rag.checks import check_sentence, without_marks
 from projects.rag.evidence import Piece, Weights, choose_pieces
@@ -25,7 +25,7 @@ from projects.rag.injection import is_instruction
 from projects.rag.records import Passage
 from projects.rag.scope import is_outside
 from projects.rag.search import Filter
-from projects.rag.wording import language_of, sentences
+from projects.rag.wording import CHINESE, language_of, sentences
 
 Mode = Literal["generated", "extractive", "refused"]
 FIRST_SENTENCE_S = (
@@ -269,7 +269,7 @@ class Answerer:
         try:
             done = self._rewriter.invoke({"conversation": conversation, "question": question}).strip()
         except Exception as error:
-            explain(error)  # what is not the server's fault is raised
+            _explained(error)  # what is not the server's fault is raised
             return question
         return done if 0 < len(done) <= MAX_QUESTION else question
 
@@ -306,7 +306,7 @@ class _Speech:
             except queue.Empty:
                 raise TimeoutError from None
             if isinstance(got, Exception):
-                raise explain(got) from got
+                raise _explained(got) from got
             ended = got is None
             text += got or ""
             whole = sentences(text)
@@ -320,8 +320,15 @@ class _Speech:
         self._stopped.set()
 
 
+def _explained(error: Exception) -> ChatError:
+    """Also for a server that answers without a word, or no JSON: something else listens there."""
+    if isinstance(error, ValueError) and not isinstance(error, ChatError):
+        return ServerError(f"the model server sent no answer that can be read ({error})")
+    return explain(error)
+
+
 def _cut_off(sentence: str) -> bool:
     """Whether a last sentence ran into the limit of tokens: long, and without an end."""
-    return len(sentence.split()) > 15 and not sentence.rstrip('"”)] 0123456789[').endswith(
-        (".", "!", "?", "。", "！")
-    )
+    return (len(sentence.split()) > 15 or len(CHINESE.findall(sentence)) > 15) and not sentence.rstrip(
+        '"”)] 0123456789['
+    ).endswith((".", "!", "?", "。", "！"))

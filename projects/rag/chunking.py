@@ -140,14 +140,26 @@ def _sentences(text: str, limit: int) -> Iterator[str]:
             if run:
                 yield run.strip()
                 run = ""
-            yield sentence[:limit]
-            sentence = sentence[limit:]
+            at = _slice(sentence, limit)
+            yield sentence[:at].strip()
+            sentence = sentence[at:]
         if run and len(run) + len(sentence) > limit:
             yield run.strip()
             run = ""
         run += sentence
     if run.strip():
         yield run.strip()
+
+
+def _slice(sentence: str, limit: int) -> int:
+    """Where a monstrous sentence may be cut: after its last comma or word that fits, and never within a number."""
+    for mark in (r"[，；：、;]|[,:](?!\d)", r"\s"):
+        if places := [found.end() for found in re.finditer(mark, sentence[:limit])]:
+            return places[-1]
+    at = limit
+    while at > 1 and sentence[at - 1].isdigit() and sentence[at].isdigit():
+        at -= 1
+    return at
 
 
 def _windows(blocks: list[Block], chunking: Chunking, lang: str) -> Iterator[_Draft]:

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from langchain_core.chat_history import BaseChatMessageHistory
@@ -20,6 +20,12 @@ CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, used REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY, session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS by_session ON messages (session, number);
+"""
+
+
+_TRIM = """
+DELETE FROM messages WHERE session = ? AND number NOT IN (
+    SELECT number FROM messages WHERE session = ? ORDER BY number DESC LIMIT ?)
 """
 
 
@@ -36,17 +42,24 @@ class Sessions:
         with self._open() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(_SCHEMA)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Delete what has expired; that the disk is full is not the reader's business."""
+        with suppress(sqlite3.OperationalError), self._open() as database:
+            database.execute("DELETE FROM sessions WHERE used < ?", (time.time() - self._expire_s,))
 
     def create(self) -> str:
         """Start a conversation and give its id, which cannot be guessed; expired ones are deleted."""
-        session, now = secrets.token_urlsafe(18), time.time()
+        session = secrets.token_urlsafe(18)
+        self._forget()
         with self._open() as database:
-            database.execute("DELETE FROM sessions WHERE used < ?", (now - self._expire_s,))
-            database.execute("INSERT INTO sessions VALUES (?, ?)", (session, now))
+            database.execute("INSERT INTO sessions VALUES (?, ?)", (session, time.time()))
         return session
 
     def history(self, session: str) -> SqliteHistory:
         """The messages of a conversation; raises `UnknownSession`."""
+        self._forget()
         with self._open() as database:
             done = database.execute(
                 "UPDATE sessions SET used = ? WHERE id = ? AND used >= ?",
@@ -92,6 +105,7 @@ class SqliteHistory(BaseChatMessageHistory):
         try:
             with self._sessions._open() as database:
                 database.executemany("INSERT INTO messages (session, body) VALUES (?, ?)", rows)
+                database.execute(_TRIM, (self._session, self._session, KEEP))  # what is not read is not kept
         except sqlite3.IntegrityError:
             raise UnknownSession("the session was deleted meanwhile") from None
 

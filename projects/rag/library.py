@@ -12,10 +12,12 @@ from typing import BinaryIO
 
 from projects.rag.base import Base, Progress, load_base, update_base
 from projects.rag.guards import MAX_BYTES, DocumentError
-from projects.rag.ingest import Report, read_document
+from projects.rag.ingest import Report, StoreError, read_document
+from projects.rag.telemetry import log
 
 UPLOADS = "uploads"
 MOST_UPLOADS = 500
+KEPT = ".upload-kept-"  # an older file of the same name, until the new one is in the base
 _NAME = re.compile(r"[\w\u3400-\u9fff][\w\u3400-\u9fff .()（）+-]{0,118}\.\w{1,8}")
 
 
@@ -32,9 +34,15 @@ class Library:
             shutil.copytree(seed, half)
             os.replace(half, self._documents)
         self._uploads.mkdir(parents=True, exist_ok=True)
-        for stale in self._uploads.glob(".upload-*"):  # left by a process that was killed
+        for kept in self._uploads.glob(f"{KEPT}*"):  # left by a process that was killed
+            if not (target := self._uploads / kept.name.removeprefix(KEPT)).exists():
+                os.replace(kept, target)
+        for stale in self._uploads.glob(".upload-*"):
             stale.unlink()
-        update_base(self._documents, self._home, progress=progress)
+        try:
+            update_base(self._documents, self._home, progress=progress)
+        except StoreError as error:  # a full disk: what was ingested before still answers
+            log("store", reason=str(error))
         self.base: Base = load_base(self._home)
 
     def add(self, name: str, body: BinaryIO) -> tuple[Report, list[str]]:
@@ -48,7 +56,7 @@ class Library:
             target = self._uploads / name
             if not target.exists() and sum(1 for _ in self._uploads.iterdir()) >= MOST_UPLOADS:
                 raise DocumentError("too_large", f"{MOST_UPLOADS} uploads are stored; delete some first")
-            draft, kept = self._uploads / f".upload-{name}", self._uploads / f".upload-kept-{name}"
+            draft, kept = self._uploads / f".upload-{name}", self._uploads / f"{KEPT}{name}"
             try:
                 _write(draft, body)
                 warnings = read_document(draft, self._documents).warnings

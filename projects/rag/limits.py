@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -43,7 +45,7 @@ class Limits:
     """ASGI middleware: 413 for a body over its limit, declared or not; 429 for a client that asks too often."""
 
     def __init__(
-        self, app: ASGIApp, buckets: Buckets, limit_of: Callable[[str], int], free: set[str]
+        self, app: ASGIApp, buckets: Buckets, limit_of: Callable[[Scope], int], free: set[str]
     ) -> None:
         self._app, self._buckets, self._limit_of, self._free = app, buckets, limit_of, free
 
@@ -52,38 +54,49 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        client = (scope.get("client") or ("unknown",))[0]
+        client = _network((scope.get("client") or ("unknown",))[0])
         if scope["path"] not in self._free and (wait := self._buckets.wait(client)):
             refusal = _refuse(429, "too_many_requests", f"too many requests: try again in {wait:.1f} s")
             refusal.headers["retry-after"] = str(int(wait) + 1)
             await refusal(scope, receive, send)
             return
-        limit = self._limit_of(scope["path"])
+        limit = self._limit_of(scope)
         said = f"the body is over {limit:,} bytes, the most that is taken here"
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             await _refuse(413, "too_large", said)(scope, receive, send)
             return
-        read, started = 0, False
+        read, started, over = 0, False, False
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal read, over
             message = await receive()
             read += len(message.get("body", b""))
             if read > limit:
+                over = True
                 raise TooLarge
             return message
 
         async def watched(message: Message) -> None:
             nonlocal started
+            if over and not started:
+                return  # FastAPI takes `TooLarge` for a body that it cannot parse
             started = started or message["type"] == "http.response.start"
             await send(message)
 
-        try:
+        with suppress(TooLarge):
             await self._app(scope, counted, watched)
-        except TooLarge:
-            if not started:
-                await _refuse(413, "too_large", said)(scope, receive, send)
+        if over and not started:
+            await _refuse(413, "too_large", said)(scope, receive, send)
+
+
+def _network(address: str) -> str:
+    """What one customer has: an IPv4 address, but a whole /64 of IPv6."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def _refuse(status: int, code: str, message: str) -> JSONResponse:

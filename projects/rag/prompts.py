@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from langchain_core.prompts import ChatPromptTemplate
 
 from projects.rag.evidence import Piece
-from projects.rag.injection import without_instructions
+from projects.rag.injection import is_dictated, without_instructions
 from projects.rag.records import Passage
 from projects.rag.wording import sentences
 
@@ -53,7 +53,7 @@ NO_ANSWER = "NO_ANSWER"
 
 def fence(text: str) -> str:
     """A text that cannot close the fence around it, nor open a turn of the chat template."""
-    return re.sub(r"</?passages?>|<\|[^|>]*\|>", " ", text)
+    return re.sub(r"<\s*/?\s*passages?\s*>|<\|[^|>]*\|>", " ", text, flags=re.IGNORECASE)
 
 
 def small_evidence(pieces: Sequence[Piece]) -> str:
@@ -65,8 +65,9 @@ def numbered_passages(passages: Sequence[Passage]) -> str:
     """The passages without what speaks to an assistant, each with its number and source."""
     parts = []
     for number, passage in enumerate(passages, start=1):
-        text = clean_text(passage)
-        parts.append(f"[{number}] ({passage.document}, {passage.place(passage.lang)}) {fence(text)}")
+        place = passage.place(passage.lang)  # of a web page its headings, which may be anything
+        where = passage.document if is_dictated(place) else f"{passage.document}, {place}"
+        parts.append(f"[{number}] ({fence(where)}) {fence(clean_text(passage))}")
     return "\n\n".join(parts)
 
 

@@ -10,10 +10,12 @@ import docx
 from bs4 import BeautifulSoup, Tag
 from docx.opc.exceptions import PackageNotFoundError
 from docx.table import Table
+from docx.text.paragraph import Paragraph
 
 from projects.rag.blocks import Block, clean, row_block
 from projects.rag.guards import DocumentError
 
+MAX_SPANS = 100_000
 Read = tuple[str, list[Block], list[str]]
 
 
@@ -21,7 +23,11 @@ def read_docx(path: Path) -> Read:
     """Read headings, paragraphs, lists and tables of a Word document in their order."""
     try:
         document = docx.Document(str(path))
+        spans = sum(int(span) for span in document.element.xpath("//w:gridSpan/@w:val"))
+        if spans > MAX_SPANS:  # python-docx gives each cell as often as it spans a column
+            raise DocumentError("bomb", f"its table cells span {spans:,} columns; not opened")
         content = list(document.iter_inner_content())
+        left_out = len(document.element.body.xpath("./w:ins | ./w:sdt"))
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, SyntaxError) as error:
         raise DocumentError("truncated", "damaged or cut off; save or upload it again") from error
     blocks: list[Block] = []
@@ -30,13 +36,26 @@ def read_docx(path: Path) -> Read:
             rows = [[clean(cell.text) for cell in row.cells] for row in item.rows]
             blocks += _table(rows)
             continue
-        text = clean(item.text)
+        text = clean(_with_insertions(item))
         style = (item.style.name if item.style else "") or ""
         if text and (match := re.match(r"(?:Heading (\d)|Title)", style)):
             blocks.append(Block("heading", text, level=int(match[1] or 1)))
         elif text:
             blocks.append(Block("text", ("• " if style.startswith("List") else "") + text))
-    return clean(document.core_properties.title or ""), _some(blocks), []
+    warnings = []
+    if left_out:
+        warnings.append(
+            f"{left_out} part(s) not read: content controls or whole paragraphs inserted as tracked changes"
+        )
+    return clean(document.core_properties.title or ""), _some(blocks), warnings
+
+
+def _with_insertions(paragraph: Paragraph) -> str:
+    """A paragraph's text with what was inserted as a tracked change, which python-docx passes over."""
+    if not paragraph._p.xpath(".//w:ins"):
+        return paragraph.text
+    found = paragraph._p.xpath(".//w:t | .//w:tab | .//w:br | .//w:cr")
+    return "".join((node.text or "") if node.tag.endswith("}t") else " " for node in found)
 
 
 def read_markdown(path: Path) -> Read:
@@ -72,7 +91,7 @@ def read_markdown(path: Path) -> Read:
 
 def read_html(path: Path) -> Read:
     """Read a page's headings, paragraphs, lists and tables, without its navigation, scripts and styles."""
-    soup = BeautifulSoup(_decode(path), "html.parser")
+    soup = BeautifulSoup(_decode(path, of_html=True), "html.parser")
     for tag in soup(["script", "style", "nav", "footer", "template", "noscript", "svg", "form"]):
         tag.decompose()
     blocks: list[Block] = []
@@ -102,11 +121,12 @@ def _some(blocks: list[Block]) -> list[Block]:
     return blocks
 
 
-def _decode(path: Path) -> str:
+def _decode(path: Path, *, of_html: bool = False) -> str:
     content = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
+    named = re.search(rb"charset=[\"']?([\w-]+)", content[:2048]) if of_html else None
+    for encoding in ("utf-8-sig", *([named[1].decode("ascii")] if named else []), "gb18030"):
         try:
             return content.decode(encoding)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, LookupError):
             continue
     raise DocumentError("unreadable", "neither UTF-8 nor GB 18030; save it as UTF-8")

@@ -6,11 +6,13 @@ import datetime as dt
 import re
 import warnings as python_warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import openpyxl
-from openpyxl.utils import get_column_letter
+from defusedxml.ElementTree import iterparse
+from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet.worksheet import Worksheet
 
 from projects.rag.blocks import Block, clean, row_block
@@ -33,11 +35,14 @@ SIGNS = {
 def read_xlsx(path: Path) -> tuple[str, list[Block], list[str]]:
     """Give title, blocks and warnings of a workbook; formulas count with the value saved for them."""
     try:
+        _check_size(path)
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")  # of styles and extensions that openpyxl does not know
             values = openpyxl.load_workbook(path, data_only=True)
             formulas = openpyxl.load_workbook(path, data_only=False)
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, TypeError, SyntaxError) as error:
+    except (
+        zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, TypeError, SyntaxError
+    ) as error:  # fmt: skip
         raise DocumentError("truncated", "damaged or cut off; save or upload it again") from error
     sheets = [sheet for sheet in values.worksheets if sheet.sheet_state == "visible"]
     if sum(sheet.max_row * sheet.max_column for sheet in sheets) > MAX_CELLS:
@@ -58,6 +63,26 @@ def read_xlsx(path: Path) -> tuple[str, list[Block], list[str]]:
     if all(block.kind == "heading" and block.cells is None for block in blocks):
         raise DocumentError("empty", "no cell has a value")
     return clean(values.properties.title or ""), blocks, warnings
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a workbook of too many cells before it is loaded: one merged area makes billions of them."""
+    cells = 0
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            with archive.open(name) as stream:
+                for _, node in iterparse(stream, ("end",)):
+                    kind = node.tag.rpartition("}")[2]
+                    if kind == "mergeCell":
+                        left, top, right, bottom = range_boundaries(node.get("ref", "A1"))
+                        cells += (right - left + 1) * (bottom - top + 1)
+                    cells += kind == "c"
+                    if cells > MAX_CELLS:
+                        raise DocumentError("too_large", f"more than {MAX_CELLS:,} cells; split the workbook")
+                    if kind in ("row", "mergeCell"):
+                        node.clear()
 
 
 def _unsaved(sheet: Worksheet, formulas: Worksheet) -> list[str]:
@@ -147,9 +172,17 @@ def shown(value: Any, form: str) -> str:
     decimals = len(match[1]) if (match := re.search(r"\.(0+)", positive)) else None
     if "%" in positive:
         return f"{round(value * 100, decimals or 0):g} %"
-    sign = next((text for mark, text in SIGNS.items() if mark in positive), "")
+    sign = _sign(positive)
     if decimals is not None:
         return f"{sign}{value:.{decimals}f}"
     if positive in ("0", "#,##0"):
         value = round(value)
     return f"{sign}{int(value)}" if float(value).is_integer() else f"{sign}{value:.10g}"
+
+
+def _sign(form: str) -> str:
+    """The sign of money in a number format; `[$€-2]` holds a sign, `[$-409]` only a language, `[$kr-414]` letters."""
+    if match := re.search(r"\[\$([^\]-]*)[^\]]*\]", form):
+        mark = match[1].strip()
+        return SIGNS.get(mark, f"{mark} ") if mark else ""
+    return next((text for mark, text in SIGNS.items() if mark in form), "")

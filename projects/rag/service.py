@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from prometheus_client import generate_latest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from projects.chat.client import Endpoint
 from projects.rag.answer import MAX_QUESTION, Answer, Answerer
@@ -96,13 +97,16 @@ def create_app(
         return state["answerer"]  # type: ignore[no-any-return]
 
     @app.get("/health", tags=["operation"], responses=_faults())
-    def health() -> dict[str, Any]:
-        """Whether the service can answer, over how many passages and with which model."""
+    async def health() -> dict[str, Any]:
+        """Whether the service can answer, over how many passages and with which model.
+
+        Needs none of the threads in which answers wait for a model.
+        """
         model = endpoint.model if endpoint else "none: answers are quoted"
         return {"status": "ok", "passages": len(library.base.passages), "model": model}
 
     @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse, responses=_faults())
-    def numbers() -> PlainTextResponse:
+    async def numbers() -> PlainTextResponse:
         """Prometheus metrics."""
         return PlainTextResponse(generate_latest(metrics.registry), media_type="text/plain; version=0.0.4")
 
@@ -137,9 +141,12 @@ def create_app(
                     yield "sentence", {"text": one.text, "citations": list(one.citations)}
                     continue
                 if history is not None:
-                    history.add_messages([HumanMessage(one.question), AIMessage(one.text)])
+                    # As it was understood, unless follow-ups upon follow-ups have made it longer than any question.
+                    understood = one.question if len(one.question) <= MAX_QUESTION else ask.question
+                    history.add_messages([HumanMessage(understood), AIMessage(one.text)])
                 _count(metrics, one)
-                yield "answer", one.as_json()
+                # What a model's provider says in an error is the operator's business.
+                yield "answer", one.as_json() | {"reason": one.reason.partition(":")[0]}
 
         if "text/event-stream" in accept:
             return StreamingResponse(_sent(events()), media_type="text/event-stream", headers={"cache-control": "no-store"})  # fmt: skip
@@ -177,8 +184,13 @@ def create_app(
 
     _handle_faults(app, metrics)
 
-    def limit_of(path: str) -> int:
-        return MAX_BYTES + FORM_MARGIN if path == UPLOADS_PATH else SMALL_BODY
+    def limit_of(scope: Scope) -> int:
+        """Much is read of an upload only from who has the key: the body comes before the answer to it."""
+        if scope["path"] != UPLOADS_PATH or not settings.upload_key:
+            return SMALL_BODY
+        key = dict(scope["headers"]).get(b"x-api-key", b"")
+        allowed = secrets.compare_digest(key, settings.upload_key.encode())
+        return MAX_BYTES + FORM_MARGIN if allowed else SMALL_BODY
 
     app.add_middleware(
         Limits, buckets=Buckets(settings.requests_per_s, settings.burst), limit_of=limit_of, free={"/health", "/metrics"}
@@ -195,10 +207,16 @@ def _sent(events: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[str]:
     except (UnknownSession, sqlite3.Error, StoreError) as error:
         body = {"code": "broken_off", "message": str(error)}
         yield f"event: error\ndata: {json.dumps(body, ensure_ascii=False)}\n\n"
+    except Exception as error:
+        log("fault", kind=type(error).__name__)
+        body = {"code": "fault", "message": "the service failed; its operator finds the kind in the log"}
+        yield f"event: error\ndata: {json.dumps(body)}\n\n"
 
 
 def _count(metrics: Metrics, answer: Answer) -> None:
     metrics.answers.labels(answer.mode, answer.lang).inc()
+    if answer.reason.startswith("model:"):
+        log("model", reason=answer.reason)
     if answer.reason:
         metrics.quoted.labels(answer.reason.partition(":")[0]).inc()
     metrics.first.observe(answer.timings["first"] / 1000)
@@ -237,6 +255,14 @@ def _handle_faults(app: FastAPI, metrics: Metrics) -> None:
         metrics.uploads.labels("store").inc()
         busy = "another ingest" in str(error)
         return refuse(409 if busy else 507, "busy" if busy else "storage", _without_folder(str(error)))
+
+    @app.exception_handler(sqlite3.Error)
+    def _conversations(_: Request, error: sqlite3.Error) -> JSONResponse:
+        name = getattr(error, "sqlite_errorname", "")
+        log("fault", kind=type(error).__name__, name=name)
+        full = name.startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        message = "conversations cannot be kept at the moment; ask without a session"
+        return refuse(507 if full else 503, "storage", message)
 
     @app.exception_handler(OSError)
     def _system(_: Request, error: OSError) -> JSONResponse:

@@ -25,6 +25,7 @@ FILES = (
     ".github/workflows/publish.yml",
     "CONTRIBUTING.md",
     "LICENSE",
+    ".gitattributes",
 )
 _SKIP = shutil.ignore_patterns("__pycache__", "*.pyc", "readme-*.png")
 _FIRST = {"zh": "第一个数字", "en": "First number"}

@@ -39,7 +39,7 @@ def export(
 ) -> None:
     """A post for another place, into build/export/POST/PLACE/.
 
-    Numbers become text, charts pictures, links absolute (set SITE_URL), demos their first recorded outputs and a link,
+    Numbers become text, charts pictures, links absolute (`site:` in publish.yml), demos their first recorded outputs and a link,
     formulas LaTeX (text for LinkedIn and WeChat); the receipts stand at the end. For LinkedIn, a line says what stands
     in the post where plain text has nothing. It keeps to the place's limits, and a stale number or a false claim stops
     it. For Zhihu no document on limits was found: a title of at most 100 characters is assumed. It fetches pictures
@@ -49,11 +49,13 @@ def export(
       verifolio export fine-tuning --to wechat
       verifolio export fine-tuning --to devto --images-at https://example.org/pictures
     """
+    from verifolio.address import set_address
     from verifolio.export.command import export_post
     from verifolio.portfolio import find_root
     from verifolio.site import read_site
 
     root: Path = ctx.obj or find_root()
+    set_address(root)
     paths = export_post(root, post, place, lang or "", images_at, out)
     names = [(path if out else path.relative_to(root)).as_posix() for path in paths]
     for path, name in zip(paths, names, strict=True):
@@ -61,6 +63,7 @@ def export(
     click.echo(f"next: {_NEXT[place].format(cover=names[1], count=len(paths) - 2)}")
     if "127.0.0.1" in read_site(root).url:
         click.echo(
-            "! links lead to 127.0.0.1: set SITE_URL=https://… to your site’s address and export again",
+            "! links lead to 127.0.0.1: write your site’s address into publish.yml (site: https://…), or set SITE_URL, "
+            "and export again",
             err=True,
         )

@@ -13,7 +13,7 @@ from verifolio.export.wechat import to_wechat
 from verifolio.files import write_atomic
 from verifolio.listings import Shelf
 from verifolio.page import Page
-from verifolio.posts import read_posts, read_weeks
+from verifolio.posts import date_posts, read_posts, read_weeks
 from verifolio.site import read_site
 
 # Place: how it is written, the file's ending, the language that its readers expect, charts for which width
@@ -34,6 +34,8 @@ def export_post(
     write, ending, usual, charts = PLACES[place]
     lang = lang or usual
     posts, faults = read_posts(root)
+    site = read_site(root)
+    posts = date_posts(posts, site.today())
     mine = [post for post in posts if post.lang == lang and not post.broken]
     post = next((one for one in mine if name in (one.meta.slug, one.source.split("/")[1])), None)
     if post is None:
@@ -42,8 +44,10 @@ def export_post(
             raise AuthorError(faults=broken)
         known = [one.meta.slug for one in mine]
         raise AuthorError(f"no post ‘{name}’ in {lang}", hint=did_you_mean(name, known))
-    page = Page(post.source, post.staged, lang, gather_evidence(root).for_page(), read_site(root))
-    portable = make_portable(page, post, Shelf(mine, read_weeks(root)), charts=charts)
+    page = Page(post.source, post.staged, lang, gather_evidence(root).for_page(), site)
+    # What is not out yet must not be linked to, nor count for its week.
+    shelf = Shelf([one for one in mine if one.state == "published"], read_weeks(root))
+    portable = make_portable(page, post, shelf, charts=charts)
     if images_at:
         portable.body = portable.body.replace("](images/", f"]({images_at.rstrip('/')}/")
     # A folder of its own wherever it is written: pictures of an earlier export are removed from it.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from verifolio.address import HERE
 from verifolio.demos import Demo, read_demos
 from verifolio.errors import AuthorError, Fault, did_you_mean
 from verifolio.expressions import find_table
@@ -57,6 +58,7 @@ def publish_site(root: Path, to: str, path: Path | None, *, yes: bool, live: str
     shown = str(path) if path is not None else f"{PAGES} (deployed by .github/workflows/publish.yml)"
     plan = plan_folder(site, target, shown)
     plan.notes += check_pages(local) if to == "pages" else []
+    _check_address(site, yes=yes, plan=plan)
     if live:
         same = _live_digest(live) == tree_digest({name: one.sha256 for name, one in local.items()})
         plan.notes.append(f"{live} {'already shows this site' if same else 'shows another site'}")
@@ -67,6 +69,22 @@ def publish_site(root: Path, to: str, path: Path | None, *, yes: bool, live: str
         click.echo(f"✓ {target} holds the site")
     elif not yes:
         _dry()
+
+
+def _check_address(site: Path, *, yes: bool, plan: Plan) -> None:
+    """A site that was built without its address gives search engines, feeds and cards one of this machine."""
+    heads = [
+        path.read_text("utf-8").partition("</head>")[0]
+        for path in (site / "index.html", site / "en/index.html")
+        if path.is_file()
+    ]
+    if not any(HERE in head for head in heads):
+        return
+    message = f"it was built without its address: canonical links and feeds lead to {HERE[7:]}"
+    if yes:
+        hint = "write it into publish.yml (site: https://…) or set SITE_URL, then build again: verifolio site"
+        raise AuthorError(message, path="build/site", hint=hint)
+    plan.notes.append(message)
 
 
 def publish_demos(root: Path, names: list[str], options: Options) -> None:

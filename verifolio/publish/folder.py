@@ -6,20 +6,23 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from verifolio.errors import AuthorError
-from verifolio.files import write_error
+from verifolio.files import exchange, write_error
 from verifolio.publish.plan import Plan, diff, git_sha1, read_local
 
 MARKER = "verifolio-site.json"  # path → SHA-256 of all that was written
+_DATED = re.compile(r"(?:en/)?(?:feed_\w+\.(?:xml|json)|sitemap\.xml(?:\.gz)?)")
 Content = bytes | Path
 
 
 def replace_folder(target: Path, files: dict[str, Content]) -> None:
     """Make `target` hold exactly `files`; a kill leaves the old folder or the new one."""
+    _recover(target)
     temporary = Path(_beside(target))
     try:
         for name, content in sorted(files.items()):
@@ -30,14 +33,17 @@ def replace_folder(target: Path, files: dict[str, Content]) -> None:
             else:
                 shutil.copyfile(content, path)
         _swap(temporary, target)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise write_error(target, error) from error
+        if isinstance(error, OSError):
+            raise write_error(target, error) from error
+        raise
 
 
 def tree_digest(hashes: dict[str, str]) -> str:
-    """One SHA-256 over all paths and contents."""
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+    """One SHA-256 over all paths and contents, but for the files that tell the day of the build."""
+    timeless = {name: one for name, one in hashes.items() if not _DATED.fullmatch(name)}
+    return hashlib.sha256(json.dumps(timeless, sort_keys=True).encode()).hexdigest()
 
 
 def marker_text(files: dict[str, str]) -> str:
@@ -108,6 +114,9 @@ def _swap(temporary: Path, target: Path) -> None:
     os.chmod(temporary, 0o755)
     old = None
     if target.exists():
+        if exchange(temporary, target):
+            shutil.rmtree(temporary, ignore_errors=True)
+            return
         old = temporary.with_suffix(".old")
         os.rename(target, old)
     try:
@@ -119,3 +128,14 @@ def _swap(temporary: Path, target: Path) -> None:
     if old:
         with contextlib.suppress(OSError):
             shutil.rmtree(old)
+
+
+def _recover(target: Path) -> None:
+    """Bring back the old folder if a kill came between two renames; sweep what is left over."""
+    for old in sorted(target.parent.glob(f".{target.name}.*.old")):
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(target)
+    for draft in target.parent.glob(f".{target.name}.*.tmp"):
+        shutil.rmtree(draft, ignore_errors=True)

@@ -79,6 +79,8 @@
     document.addEventListener("toggle", event => {
       if (event.newState === "closed" && event.target === open?.card) hide()
     }, true)
-    addEventListener("scroll", hide, { passive: true })
+    // A number that is reached by Tab is scrolled into view first: its card goes with it.
+    const follow = () => open?.link.matches(":focus-visible") ? place(open.link, open.card) : hide()
+    addEventListener("scroll", follow, { passive: true })
   }
 })()

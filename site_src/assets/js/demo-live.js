@@ -55,6 +55,7 @@ async function ask({ states }, patience, signal) {
 
 // Opaque, but it fails when nobody listens; a frame would not tell.
 async function answers(url, patience, signal) {
+  if (globalThis.crossOriginIsolated) return true // such a page is refused the answer of any other host, though not its frame
   try {
     await fetch(url, { mode: "no-cors", signal: AbortSignal.any([signal, AbortSignal.timeout(patience.answer)]) })
     return true
