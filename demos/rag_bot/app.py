@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from html import escape
@@ -36,6 +37,7 @@ MAX_UPLOAD = 5 * 2**20  # less than the service takes: an upload is indexed whil
 DATA = Path(os.environ.get("RAG_DEMO_DATA", "") or tempfile.gettempdir()) / "verifolio-rag-demo"
 UPLOADS = DATA / "documents" / "uploads"
 _OPEN = ExitStack()
+_OPENING = threading.Lock()
 EXAMPLES = [
     "Do gold members get longer for returns?",
     "How much is the Market Tote?",
@@ -51,14 +53,25 @@ MODES = {
 }
 
 
-@functools.cache
 def library() -> Library:
-    """The documents and their index, opened once."""
+    """The documents and their index, opened once, also when two visitors come first."""
+    with _OPENING:
+        return _library()
+
+
+@functools.cache
+def _library() -> Library:
     return Library(DATA, DOCUMENTS)
 
 
-@functools.cache
 def endpoint() -> Any:
+    """What words the answers, started once."""
+    with _OPENING:
+        return _endpoint()
+
+
+@functools.cache
+def _endpoint() -> Any:
     """The configured server, or the embedded model for as long as the app runs; where there is neither, none: it quotes."""
     try:
         return _OPEN.enter_context(open_chat(slots=2, threads=1))

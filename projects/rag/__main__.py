@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from projects.rag.embedders import EmbedderError
 from projects.rag.ingest import Report, StoreError
 from projects.rag.search import Filter
 
+REMOTE_S = 20.0  # a configured server's time for one request of the service; the client tries three times
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -108,7 +110,10 @@ def ask(question: str, folder: Path, only: tuple[str, ...], as_json: bool, quote
 )
 @click.option("--threads", default=1, show_default=True, help="Threads of the embedded model.")
 def serve(host: str, port: int, folder: Path, data: Path, rate: float, slots: int, threads: int) -> None:
-    """Serve the HTTP interface; its description is at /docs. RAG_UPLOAD_KEY allows uploads to whoever has it."""
+    """Serve the HTTP interface; its description is at /docs. RAG_UPLOAD_KEY allows uploads to whoever has it.
+
+    Behind a proxy on another machine, FORWARDED_ALLOW_IPS names its address: else all visitors count as one.
+    """
     import uvicorn
 
     from projects.rag.conversation import Sessions
@@ -120,6 +125,10 @@ def serve(host: str, port: int, folder: Path, data: Path, rate: float, slots: in
         os.environ.get("RAG_UPLOAD_KEY", ""), requests_per_s=rate, burst=max(30, int(10 * rate))
     )
     with open_chat(slots=slots, threads=threads) as endpoint:
+        if (
+            not endpoint.embedded
+        ):  # a customer does not wait longer, and a server that hangs holds no thread for minutes
+            endpoint = replace(endpoint, timeout_s=REMOTE_S)
         app = create_app(library, Sessions(data / "conversations.sqlite"), endpoint, settings)
         click.echo(f"http://{host}:{port}  (docs: /docs; stop: Ctrl-C)", err=True)
         uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", timeout_keep_alive=15)
