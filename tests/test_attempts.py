@@ -8,12 +8,10 @@ import os
 
 import pytest
 
-from verifolio.attempts import Attempts
 from verifolio.errors import AuthorError
-from verifolio.fingerprint import fingerprint_of
 from verifolio.freshness import check_freshness
 from verifolio.portfolio import read_portfolio
-from verifolio.record import Run, derive, execute
+from verifolio.record import Run, _move
 
 COUNT = "    (run.work / 'steps').open('a').write('x')\n    print('steps', len((run.work / 'steps').read_text()))\n"
 
@@ -42,15 +40,12 @@ def test_checkpoints_of_other_code_are_not_gone_on_with(workbench):
 
 
 def test_deriving_leaves_the_checkpoints_of_an_interrupted_run(workbench):
-    portfolio = read_portfolio(workbench.root)
-    export = portfolio.experiment("toy.export")
-    execute(portfolio, export)
-    Attempts(export.work_dir("laptop"), fingerprint_of(portfolio, export, "laptop"))
-    checkpoint = export.work_dir("laptop") / "work" / "step-1"
-    checkpoint.parent.mkdir()
-    checkpoint.touch()
-    assert derive(portfolio, export) == {"model.txt": True}
-    assert checkpoint.exists()
+    assert workbench.verifolio("execute", "toy.export").code == 0
+    workbench.write("build/work/laptop/toy/export/work/step-1", "")
+    workbench.write("build/derived/toy/export.from", "another result\n")
+    assert workbench.verifolio("derive", "toy.export").code == 0
+    assert workbench.read("build/work/laptop/toy/export/work/step-1") == ""
+    assert not (workbench.root / "build/work/laptop/toy/export.derive").exists()
 
 
 def test_an_edited_product_is_refused_by_what_needs_it_and_made_again_by_a_run(workbench):
@@ -67,8 +62,7 @@ def test_an_edited_product_is_refused_by_what_needs_it_and_made_again_by_a_run(w
 
 
 def test_derived_files_of_an_older_result_are_made_again_before_they_are_used(workbench):
-    portfolio = read_portfolio(workbench.root)
-    execute(portfolio, portfolio.experiment("toy.export"))
+    assert workbench.verifolio("execute", "toy.export").code == 0
     workbench.write("build/derived/toy/model.txt", "old\n")
     workbench.write("build/derived/toy/export.from", "another result\n")
     workbench.edit(
@@ -76,9 +70,11 @@ def test_derived_files_of_an_older_result_are_made_again_before_they_are_used(wo
         "    needs: [measure]\n    inputs: [reviews]",
         "    needs: [measure, export]\n    inputs: [reviews]",
     )
-    portfolio = read_portfolio(workbench.root)
-    run = Run(portfolio, portfolio.experiment("toy.compare"), "laptop")
-    assert "good" in run.derived_of("export", "model.txt").read_text()
+    show = "    print('model', run.derived_of('export', 'model.txt').read_text())\n"
+    workbench.edit("projects/toy/compare.py", "    label = {", f"{show}    label = {{")
+    done = workbench.verifolio("execute", "toy.compare")
+    assert "deriving model.txt from the products of toy.export" in done.said
+    assert "model awful\t-1" in done.said
 
 
 def test_a_refused_result_leaves_the_old_products_where_they_are(workbench):
@@ -107,18 +103,20 @@ def test_what_could_not_be_read_again_is_not_written(workbench, line):
     assert workbench.read("projects/toy/results/compare.json") == old
 
 
-def test_a_build_folder_on_another_disk_is_no_matter(workbench, monkeypatch):
-    portfolio, replace = read_portfolio(workbench.root), os.replace
+def test_a_build_folder_on_another_disk_is_no_matter(tmp_path, monkeypatch):
+    replace = os.replace
 
     def across(source, target):
-        if "build/work" in str(source) and "results" in str(target):
+        if "work" in str(source):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         replace(source, target)
 
     monkeypatch.setattr("verifolio.record.os.replace", across)
-    execute(portfolio, portfolio.experiment("toy.measure"))
-    assert "good" in workbench.read("projects/toy/results/measure/weights.json")
-    assert not list((workbench.root / "projects/toy/results/measure").glob(".*"))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a.json").write_text("new")
+    _move({"a.json": tmp_path / "work" / "a.json"}, tmp_path / "results")
+    assert (tmp_path / "results" / "a.json").read_text() == "new"
+    assert [one.name for one in (tmp_path / "results").iterdir()] == ["a.json"]
 
 
 def test_another_function_makes_a_result_stale(workbench):

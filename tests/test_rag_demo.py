@@ -22,7 +22,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_importing_the_demo_opens_neither_documents_nor_model() -> None:
     module = load_app(APP)
     assert module.demo.title
-    assert module.library.cache_info().currsize == module.endpoint.cache_info().currsize == 0
+    assert module._library.cache_info().currsize == module._endpoint.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize(

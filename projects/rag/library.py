@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -13,7 +14,6 @@ from typing import BinaryIO
 from projects.rag.base import Base, Progress, load_base, update_base
 from projects.rag.guards import MAX_BYTES, DocumentError
 from projects.rag.ingest import Report, StoreError, read_document
-from projects.rag.telemetry import log
 
 UPLOADS = "uploads"
 MOST_UPLOADS = 500
@@ -42,7 +42,7 @@ class Library:
         try:
             update_base(self._documents, self._home, progress=progress)
         except StoreError as error:  # a full disk: what was ingested before still answers
-            log("store", reason=str(error))
+            logging.getLogger(__name__).warning("%s", error)
         self.base: Base = load_base(self._home)
 
     def add(self, name: str, body: BinaryIO) -> tuple[Report, list[str]]:
