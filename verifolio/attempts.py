@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,16 +27,16 @@ class Attempts:
         if folder.exists():
             kept = _read(note)
             if kept.get("fingerprint") == now:
-                began, before = float(kept["began"]), float(kept["seconds_before"])
+                began = float(kept["began"])
                 last = max((one.stat().st_mtime for one in folder.rglob("*") if one.is_file()), default=began)
-                self.seconds_before = before + max(0.0, last - began)
+                self.seconds_before = float(kept["seconds_before"]) + max(0.0, last - began)
             else:
                 shutil.rmtree(folder)
-        began = {"began": time.time(), "seconds_before": self.seconds_before}
-        write_atomic(note, json.dumps({"fingerprint": now, **began}))
+        kept = {"fingerprint": now, "began": time.time(), "seconds_before": self.seconds_before}
+        write_atomic(note, json.dumps(kept))
 
 
-def _read(note: Path) -> dict[str, object]:
+def _read(note: Path) -> dict[str, Any]:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -55,9 +55,9 @@ def find_handwritten(text: str, page: Page, *, first_line: int = 1) -> list[Faul
             form = _form(found.group())
             if form in forms:
                 key = forms[form]
-                typed = found.group().strip().rstrip(",")
-                message = f"‘{typed}’ is typed by hand and looks like {key}"
-                hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {typed}}}}}"
+                shown = found.group().strip().rstrip(",")
+                message = f"‘{shown}’ is typed by hand and looks like {key}"
+                hint = f"bind it: {{{{ {key} }}}}, or if it is something else: {{{{literal {shown}}}}}"
                 faults.append(Fault(page.source, number, message, hint))
     return faults
 
