@@ -9,9 +9,10 @@ import os
 import pytest
 
 from verifolio.errors import AuthorError
+from verifolio.files import move_into_place
 from verifolio.freshness import check_freshness
 from verifolio.portfolio import read_portfolio
-from verifolio.record import Run, _move
+from verifolio.record import Run
 
 COUNT = "    (run.work / 'steps').open('a').write('x')\n    print('steps', len((run.work / 'steps').read_text()))\n"
 
@@ -111,10 +112,10 @@ def test_a_build_folder_on_another_disk_is_no_matter(tmp_path, monkeypatch):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         replace(source, target)
 
-    monkeypatch.setattr("verifolio.record.os.replace", across)
+    monkeypatch.setattr("verifolio.files.os.replace", across)
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "a.json").write_text("new")
-    _move({"a.json": tmp_path / "work" / "a.json"}, tmp_path / "results")
+    move_into_place(tmp_path / "work" / "a.json", tmp_path / "results" / "a.json")
     assert (tmp_path / "results" / "a.json").read_text() == "new"
     assert [one.name for one in (tmp_path / "results").iterdir()] == ["a.json"]
 

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,19 @@ def check_room(folder: Path, size: int = 1 << 20) -> None:
     probe = folder / ".room.tmp"
     write_atomic(probe, bytes(size))
     probe.unlink(missing_ok=True)
+
+
+def move_into_place(path: Path, target: Path) -> None:
+    """Rename a finished file over `target`; from another disk it is copied beside it first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(f".{target.name}.tmp")
+        shutil.copyfile(path, beside)
+        os.replace(beside, target)
 
 
 def exchange(one: Path, other: Path) -> bool:

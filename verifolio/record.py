@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -18,7 +16,7 @@ from typing import Any, Literal
 from verifolio.attempts import Attempts
 from verifolio.busy import alone_with
 from verifolio.errors import AuthorError, did_you_mean
-from verifolio.files import sha256_of, write_atomic
+from verifolio.files import move_into_place, sha256_of, write_atomic
 from verifolio.fingerprint import fingerprint_of
 from verifolio.freshness import command_for, lacks_derived
 from verifolio.inputs import describe_input, resolve_input
@@ -310,16 +308,7 @@ def load_function(root: Path, module: str, function: str, declared_in: str) -> A
 
 def _move(files: dict[str, Path], folder: Path) -> None:
     for name, path in files.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.replace(path, target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            beside = target.with_name(f".{target.name}.tmp")  # build/ may be on another disk
-            shutil.copyfile(path, beside)
-            os.replace(beside, target)
+        move_into_place(path, folder / name)
 
 
 def _number(value: Any) -> float | int:
