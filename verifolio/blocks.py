@@ -20,6 +20,7 @@ _SHORT = re.compile(
     r"(?<!\S)[\w.]{1,8}-[\w.]{1,6}(?!\S)"
 )  # distinct-1, UTF-8: one word at the head of a column
 _URL = re.compile(r"https?://\S+")
+_SPECIAL = re.compile(r"[&<>|\n]|https?://")
 
 
 def table_block(page: Page, block: Block) -> str:
@@ -160,6 +161,8 @@ def cell_text(cell: Cell, column: Column, lang: str) -> str:
     if isinstance(cell, dict):
         cell = cell[lang]
     if isinstance(cell, str) or not column.unit:
+        if not _SPECIAL.search(str(cell)):
+            return str(cell)  # most of them
         text = html.escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " ")
         return _URL.sub(
             lambda url: re.sub(r"(?<=[^:/]/)(?=[^/])", "<wbr>", url[0]), text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -72,6 +75,11 @@ def main(ctx: click.Context, root: Path | None) -> None:
       verifolio site     all of it, into build/site
     """
     ctx.obj = root.resolve() if root else None
+    if os.name == "nt":
+        # A pipe has the country's code page, which may lack ✓ or 中文.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
 
 
 def _root(ctx: click.Context) -> Path:

@@ -78,15 +78,15 @@ def _check_edits(
 ) -> list[Fault]:
     again = f", or make it again: {command_for(experiment, profile)} --force"
     hint = f"git checkout -- {shown}{again}"
-    if digest_of(result) != result.digest:
+    found = sha256_of(experiment.result_path(profile)) if shown in locked else ""
+    as_made = bool(found) and found in (locked[shown], _made_here(experiment, profile))
+    if not as_made and digest_of(result) != result.digest:  # the digest was right when the file was made
         return [Fault(shown, 0, "edited by hand: the content no longer fits its digest", hint)]
     if result.name != experiment.name:
         return [Fault(shown, 0, f"this is the result of {result.name}, copied here", hint)]
     faults = []
-    if shown in locked:
-        found = sha256_of(experiment.result_path(profile))
-        if found not in (locked[shown], _made_here(experiment, profile)):
-            faults.append(Fault(shown, 0, "differs from what pytask.lock recorded for the run", hint))
+    if found and not as_made:
+        faults.append(Fault(shown, 0, "differs from what pytask.lock recorded for the run", hint))
     for name, expected in result.receipt.products.items():
         product = experiment.results_dir(profile) / name
         where = f"{shown.rpartition('/')[0]}/{name}"

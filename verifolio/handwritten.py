@@ -28,6 +28,7 @@ _UNSIGNED = re.compile(
 )
 _SHOWN = re.compile(r"[−-]?[\d,.]+")
 # Of a typed number: what an author may put in or leave out.
+_NO_DIGITS = str.maketrans("", "", ".%-")  # what a form holds besides digits
 _SAME = str.maketrans({**dict.fromkeys(", +\t\n\r\u00a0\u2009\u202f\u3000"), "％": "%", "−": "-"})
 
 
@@ -102,6 +103,6 @@ def _forms(value: float, unit: str) -> frozenset[str]:
     return frozenset(
         form
         for form in forms
-        if len(re.sub(r"\D", "", form).lstrip("0")) >= 3
+        if len(form.translate(_NO_DIGITS).lstrip("0")) >= 3
         or (form.endswith("%") and "." not in form and len(form) > 2)
     )

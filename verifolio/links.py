@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 from collections.abc import Collection, Mapping
@@ -22,11 +23,12 @@ def find_broken_links(
     faults = []
     known = set(pages) | set(files)
     for name, text in pages.items():
+        folder = posixpath.dirname(name)
         doubtful = [
             (found.start(), target, path)
             for found in _LINK.finditer(text)
             if (target := found.group(1).partition("#")[0]) and not _ELSEWHERE.match(target)
-            if (path := posixpath.normpath(posixpath.join(posixpath.dirname(name), target))) not in known
+            if (path := _target(folder, target)) not in known
             if f"{path}/index.md" not in known
         ]
         code = [found.span() for found in _CODE.finditer(text)] if doubtful else []
@@ -38,3 +40,8 @@ def find_broken_links(
                 near = "that post is a draft or comes out later: link to it once it is out"
             faults.append(Fault(f"build/docs/{lang}/{name}", 0, f"link to {target}, which is no page", near))
     return faults
+
+
+@functools.lru_cache(maxsize=4096)  # many links of a page lead to one receipt
+def _target(folder: str, link: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, link))

@@ -37,7 +37,7 @@ class Page:
     def link(self, target: str) -> str:
         """A staged page (`receipts/x/y.md#key`) as seen from this one."""
         path, hash_mark, anchor = target.partition("#")
-        return _relative(path, posixpath.dirname(self.path)) + hash_mark + anchor
+        return _relative(path, _folder(self.path)) + hash_mark + anchor
 
     def href(self, target: str) -> str:
         """The same for raw HTML, which no engine rewrites: the pages' final URLs."""
@@ -86,6 +86,7 @@ def anchor_of(ref: Ref) -> str:
     return ref.key if ref.kind == "metric" else f"{ref.kind}-{ref.key}"
 
 
+@functools.lru_cache(maxsize=4096)
 def card_id(key: str) -> str:
     """An id that CSS and URLs take."""
     return "vf-card-" + re.sub(r"[^A-Za-z0-9.-]", "-", key)
@@ -107,6 +108,11 @@ def _one_line(error: AuthorError) -> str:
 @functools.lru_cache(maxsize=4096)  # a page links a receipt many times
 def _relative(path: str, here: str) -> str:
     return posixpath.relpath(path or ".", here or ".")
+
+
+@functools.lru_cache(maxsize=1024)
+def _folder(path: str) -> str:
+    return posixpath.dirname(path)
 
 
 def _url(path: str) -> str:

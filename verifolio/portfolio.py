@@ -66,6 +66,11 @@ class CatalogueEntry(msgspec.Struct, forbid_unknown_fields=True):
     note: Words = {}
 
 
+@functools.cache  # a check asks for some of them a dozen times
+def _below(folder: Path, *names: str) -> Path:
+    return folder.joinpath(*names)
+
+
 @dataclass(frozen=True)
 class Experiment:
     """An experiment as declared, with the profile's overrides resolved on demand."""
@@ -100,18 +105,18 @@ class Experiment:
 
     def results_dir(self, profile: str = PUBLISHED) -> Path:
         if profile == PUBLISHED:
-            return self.root / "projects" / self.project / "results"
-        return self.root / "build" / "results" / profile / self.project
+            return _below(self.root, "projects", self.project, "results")
+        return _below(self.root, "build", "results", profile, self.project)
 
     def result_path(self, profile: str = PUBLISHED) -> Path:
-        return self.results_dir(profile) / f"{self.key}.json"
+        return _below(self.results_dir(profile), f"{self.key}.json")
 
     def derived_dir(self, profile: str = PUBLISHED) -> Path:
         below = "derived" if profile == PUBLISHED else f"derived-{profile}"
         return self.root / "build" / below / self.project
 
     def work_dir(self, profile: str) -> Path:
-        return self.root / "build" / "work" / profile / self.project / self.key
+        return _below(self.root, "build", "work", profile, self.project, self.key)
 
     def made_note(self, profile: str) -> Path:
         """Where a run leaves the SHA-256 of the result that it is about to put in place."""
@@ -153,10 +158,14 @@ class Portfolio:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The nearest folder upwards that holds a mkdocs.yml or a projects folder."""
+    """The nearest folder upwards that holds a mkdocs.yml; without any, the nearest with a projects folder."""
     here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "mkdocs.yml").is_file() or (folder / "projects").is_dir():
+    folders = (here, *here.parents)
+    for folder in folders:
+        if (folder / "mkdocs.yml").is_file():
+            return folder
+    for folder in folders:  # second, for site_src and the built site have a folder of that name too
+        if (folder / "projects").is_dir():
             return folder
     raise AuthorError(
         f"no portfolio here: neither mkdocs.yml nor projects/ in {here} or above it",

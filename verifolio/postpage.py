@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 from verifolio.bind import BlockHandler, bind_inline, bind_text
-from verifolio.cards import render_cards
 from verifolio.cite import render_citation
 from verifolio.errors import AuthorError, Fault
 from verifolio.handwritten import find_handwritten
@@ -63,7 +62,7 @@ def render_post(
     # Other values as JSON, which YAML reads too and which is written in a tenth of the time.
     front += "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in head.items())
     opening = "" if body.lstrip().startswith("# ") else f"# {_as_words(title)}\n\n"
-    text = f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}{render_cards(page)}"
+    text = f"---\n{front}---\n\n{opening}{body.strip()}\n\n{_tail(page, post, title, neighbours)}"
     return PostPage(text, card_path, card)
 
 

@@ -219,7 +219,7 @@ def _stand_in(root: Path, path: Path) -> Post:
 def _check_slugs(posts: list[Post]) -> list[Fault]:
     faults: list[Fault] = []
     seen: dict[tuple[str, str], Post] = {}
-    for post in posts:
+    for post in reversed(posts):  # newest first: what is published keeps its address
         first = seen.setdefault((post.lang, post.meta.slug), post)
         if first is not post:
             faults.append(

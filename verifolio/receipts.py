@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -55,6 +56,13 @@ def render_receipt(page: Page, name: str, history: History) -> str:
         *_charts(page, result),
     ]
     return "\n".join(parts) + "\n"
+
+
+def look_over_receipt(page: Page, name: str) -> str:
+    """Only what can go wrong when it is rendered: a chart that cannot be drawn raises as it would there."""
+    for chart in page.evidence.result(name).charts.values():
+        draw(chart, page.lang, _drawings(page))
+    return ""
 
 
 def _head(page: Page, result: Result) -> str:
@@ -218,9 +226,8 @@ def _marked(text: str, lang: str) -> str:
 def _charts(page: Page, result: Result) -> Iterable[str]:
     if result.charts:
         yield f"## {say('charts', page.lang)}\n"
-    cache = page.evidence.portfolio.root / "build" / "cache" / "charts"
     for key, chart in result.charts.items():
-        drawing = draw(chart, page.lang, cache)
+        drawing = draw(chart, page.lang, _drawings(page))
         alt = html.escape(" · ".join([key, *drawing.titles]), quote=True)  # the finding is a post's to tell
         drawings = "".join(
             f'<div class="vf-chart-{size}" role="img" aria-label="{alt}">{svg}</div>'
@@ -231,6 +238,10 @@ def _charts(page: Page, result: Result) -> Iterable[str]:
             f'<details class="vf-data"><summary>{say("data", page.lang)}</summary>'
             f"{drawing.table}</details></figure>\n"
         )
+
+
+def _drawings(page: Page) -> Path:
+    return page.evidence.portfolio.root / "build" / "cache" / "charts"
 
 
 def list_receipts(page: Page) -> str:

@@ -27,7 +27,7 @@ from verifolio.page import Page, fault_block
 from verifolio.portfolio import LANGS
 from verifolio.postpage import render_post
 from verifolio.posts import Post, Week, check_pair, date_posts, read_posts, read_weeks, split_front_matter
-from verifolio.receipts import receipt_path, render_receipt
+from verifolio.receipts import look_over_receipt, receipt_path, render_receipt
 from verifolio.site import Site, read_site
 from verifolio.socialcard import png_of, site_card
 from verifolio.tree import write_tree
@@ -48,6 +48,7 @@ class Draft:
 
     lang: str
     pages: dict[str, str] = field(default_factory=dict)
+    bound: list[Page] = field(default_factory=list)  # whose cards follow when they are written
     hidden: dict[str, tuple[Post, str]] = field(
         default_factory=dict
     )  # drafts and scheduled posts: not written
@@ -101,6 +102,8 @@ def stage(
         _show_faults(draft, faults)
         if draft.lang not in langs:
             return []
+        for page in draft.bound:
+            draft.pages[page.path] += render_cards(page)
         if cards:
             cache = root / "build" / "cache" / "cards"
             draft.copies |= {name: png_of(svg, cache) for name, svg in draft.cards.items()}
@@ -144,7 +147,7 @@ def judge(root: Path, evidence: Evidence, look: Callable[[Draft], list[Fault]]) 
     """
 
     def judged(lang: str) -> _Found:
-        draft, found = _compose_one(world, lang, drafts=False)
+        draft, found = _compose_one(world, lang, drafts=False, receipts=False)
         found.faults += look(draft)
         return found
 
@@ -176,8 +179,8 @@ def _gather(root: Path, live: dict[str, str] | None, evidence: Evidence, history
     return _World(root, evidence, site, date_posts(posts, site.today()), read_weeks(root), history, faults)
 
 
-def _compose_one(world: _World, lang: str, *, drafts: bool) -> tuple[Draft, _Found]:
-    """One language, which knows nothing of the other."""
+def _compose_one(world: _World, lang: str, *, drafts: bool, receipts: bool = True) -> tuple[Draft, _Found]:
+    """One language, which knows nothing of the other; without `receipts`, theirs are pages without words."""
     root, evidence, site = world.root, world.evidence, world.site
     draft, found = Draft(lang), _Found()
     mine = [post for post in world.posts if post.lang == lang]
@@ -191,7 +194,8 @@ def _compose_one(world: _World, lang: str, *, drafts: bool) -> tuple[Draft, _Fou
         found.faults += page.faults
         draft.sources[page.path] = page.source
         draft.placed |= page.placed
-    found.faults += _stage_generated(draft, shelf, evidence, site, world.history)
+    receipt = partial(render_receipt, history=world.history) if receipts else look_over_receipt
+    found.faults += _stage_generated(draft, shelf, evidence, site, receipt)
     _collect_assets(root, draft)
     draft.cards["assets/cards/site.png"] = site_card(site.name[lang], site.description.get(lang, ""), lang)
     return draft, found
@@ -239,6 +243,7 @@ def _stage_posts(
         rendered = render_post(page, post, shelf.handlers(), (before, after))
         if post.source in shown:
             draft.pages[post.staged] = rendered.text
+            draft.bound.append(page)
             draft.cards[rendered.card_path] = rendered.card
         else:
             draft.hidden[post.staged] = (post, rendered.text)
@@ -269,7 +274,8 @@ def _stage_site_pages(
             bound = bind_text(body, page, shelf.handlers(), first_line=first_line)
             page.faults += find_handwritten(body, page, first_line=first_line)
             head = text[: len(text) - len(body)]
-            draft.pages[name] = f"{head}{bound}{render_cards(page)}"
+            draft.pages[name] = f"{head}{bound}"
+            draft.bound.append(page)
         except (AuthorError, UnicodeDecodeError) as error:
             if isinstance(error, UnicodeDecodeError):
                 error = AuthorError(f"not UTF-8 text ({error.reason})", path=source)
@@ -278,14 +284,15 @@ def _stage_site_pages(
 
 
 def _stage_generated(
-    draft: Draft, shelf: Shelf, evidence: Evidence, site: Site, history: History
+    draft: Draft, shelf: Shelf, evidence: Evidence, site: Site, receipt: Callable[..., str]
 ) -> list[Fault]:
     faults: list[Fault] = []
 
     def add(source: str, path: str, render: Callable[[Page], str]) -> None:
         page = Page(source, path, draft.lang, evidence.for_page(), site)
         try:
-            draft.pages[path] = render(page) + render_cards(page)
+            draft.pages[path] = render(page)
+            draft.bound.append(page)
         except AuthorError as error:
             page.fault(0, error)
         faults.extend(page.faults)
@@ -293,7 +300,7 @@ def _stage_generated(
     for name, one in evidence.states.items():
         if one.result:
             source = evidence.portfolio.shown(one.experiment.result_path())
-            add(source, receipt_path(name), partial(render_receipt, name=name, history=history))
+            add(source, receipt_path(name), partial(receipt, name=name))
     for slug, project in evidence.portfolio.projects.items():
         source = f"projects/{slug}/experiments.yml"
         add(source, f"projects/{slug}.md", partial(render_project, project=project, shelf=shelf))

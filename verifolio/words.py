@@ -140,6 +140,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "js_back": ("回到已录制的输出", "Back to the recorded outputs"),
     "js_retry": ("再试一次", "Try again"),
     "js_failed": ("没有成功；录下的输出仍在上面。", "That did not work; the recorded outputs are still above."),
+    "js_failed_here": ("没有成功。", "That did not work."),
     "js_loading": ("正在下载……", "Downloading …"),
     "js_starting": ("正在启动……", "Starting …"),
     "js_ready": ("已在这台设备上运行。", "It runs on this device now."),
@@ -161,10 +162,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "下载的文件与收据上的哈希不符，没有使用它。请再试一次。",
         "What came does not match the hash in its receipt, so it is not used. Please try again.",
     ),
-    "js_http": (
-        "服务器没有给出模型文件（HTTP {}）；录下的输出仍在上面。",
-        "The server did not give the model's file (HTTP {}); the recorded outputs are still above.",
-    ),
+    "js_http": ("服务器没有给出模型文件（HTTP {}）。", "The server did not give the model's file (HTTP {})."),
     "js_network": (
         "下载中断了。已下载的部分会保留，再试时接着下载。",
         "The download broke off. What has come is kept; another try goes on from there.",
@@ -189,6 +187,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "js_live_broken": ("出错停下了", "stopped by an error"),
     "js_live_gone": ("不存在或不公开", "not there or not public"),
     "js_live_unreachable": ("没有回应", "does not answer"),
+    "js_live_isolated": (
+        "这个浏览器不能在这一页里显示别处的页面；请在新标签页里打开在线演示。",
+        "This browser cannot show another host's page inside this one; open the live demo in a new tab.",
+    ),
     "js_live_garbage": ("回应无法识别", "answers something unintelligible"),
     "js_stop_mark": ("。", ". "),
     "js_live_rest": ("录下的输出仍在上面。", "The recorded outputs are still above."),

@@ -30,7 +30,8 @@ def open_workers(root: Path, *, workers: int, cluster: str = "") -> Iterator[dic
         distributed = importlib.import_module("distributed")  # by name: mypy needs minutes for its types
     except ImportError as error:
         raise AuthorError(
-            f"several workers need {error.name}", hint="make env installs pytask-parallel and distributed"
+            f"several workers need {error.name}",
+            hint="install both into .venv: python -m uv pip install pytask-parallel distributed",
         ) from error
     if cluster:
         try:

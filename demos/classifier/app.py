@@ -69,7 +69,7 @@ def pieces(text: str, effects: list[WordEffect]) -> list[tuple[str, float | None
     return [part for part in [*parts, (text[at:], None)] if part[0]]
 
 
-with gr.Blocks(title="影评情感分类器 · Film review classifier") as demo:
+with gr.Blocks(title="影评情感分类器 · Film review classifier", analytics_enabled=False) as demo:
     gr.Markdown(
         "### 影评情感分类器 · Film review classifier\n"
         "英文影评 → 正面或负面。不擅长反讽与双重否定。 Film reviews in English; bad at irony and double negation."

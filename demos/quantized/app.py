@@ -89,7 +89,7 @@ def stream(question: str, name: str, tokens: int) -> Iterator[tuple[str, str]]:
         raise gr.Error(str(error), duration=None) from None
 
 
-with gr.Blocks(title="量化小模型 · Quantised small model") as demo:
+with gr.Blocks(title="量化小模型 · Quantised small model", analytics_enabled=False) as demo:
     gr.Markdown(
         "### 量化小模型 · Quantised small model\n"
         "1.35 亿参数，只懂英文，为判断影评微调过；同一个问题由两种精度先后回答。 "

@@ -94,7 +94,7 @@ def respond(question: str, history: list[dict[str, Any]]) -> Iterator[tuple[list
     try:
         for one in Answerer(library().base, endpoint()).stream(question, turns):
             if isinstance(one, Answer):
-                chat[-1]["content"] = f"{one.text}\n\n*{MODES[one.mode]}*"
+                chat[-1]["content"] = f"{one.text}\n\n{MODES[one.mode]}"
                 yield chat, "", sources(one)
                 return
             said.append(str(one))
@@ -114,7 +114,9 @@ def _plain(content: Any) -> str:
     """The words of a message without the line that names its mode; Gradio hands content as text or as parts."""
     parts = content if isinstance(content, list) else [content]
     text = " ".join(one.get("text", "") if isinstance(one, dict) else str(one) for one in parts)
-    return text.partition("\n\n*")[0]
+    for mode in MODES.values():
+        text = text.removesuffix(f"\n\n{mode}")
+    return text
 
 
 def sources(answer: Answer) -> str:
@@ -167,13 +169,19 @@ def add(file: str | None) -> str:
     return f"已加入 · Added: {path.name} ({report.passages} 段 · passages). {noted}"
 
 
-with gr.Blocks(title="行业问答机器人 · Question-answering bot") as demo:
+with gr.Blocks(title="行业问答机器人 · Question-answering bot", analytics_enabled=False) as demo:
     gr.Markdown(
         "### 行业问答机器人 · Question-answering bot\n"
         "向一家虚构商店（鹭洲 Heronholm）提问，中英文均可；每句话都注明文件与页码或单元格，没有依据就不回答。 "
         "Ask a fictional shop, in Chinese or English; every sentence names its file and page or cells."
     )
-    chatbot = gr.Chatbot(label="对话 · Conversation", height=360, buttons=[])
+    chatbot = gr.Chatbot(
+        label="对话 · Conversation",
+        height=360,
+        buttons=[],
+        render_markdown=False,  # what is quoted is a document's or another visitor's: no picture of it is fetched
+        latex_delimiters=[],
+    )
     question = gr.Textbox(
         label="问题 · Question", max_length=MAX_CHARACTERS, lines=1, autofocus=False, submit_btn="提问 · Ask"
     )

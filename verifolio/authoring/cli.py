@@ -59,7 +59,7 @@ def project_command(ctx: click.Context, name: str, no_run: bool) -> None:
         paths,
         f"look:     projects/{name}/results/birthdays.json is the result, with its receipt",
         f"replace:  the function in projects/{name}/birthdays.py and what experiments.yml declares",
-        "measure:  commit, then verifolio run: the receipt names the commit",
+        f"measure:  commit, then verifolio run {name} --force: the receipt names the commit",
         f"write:    verifolio new post NAME --about {name}",
     )
 
@@ -121,7 +121,8 @@ def portfolio_command(folder: Path) -> None:
     """
     from verifolio.authoring.portfolio import new_portfolio
 
-    new_portfolio(folder.absolute())
+    folder = folder.absolute()  # `.` would mean the empty folder that the new one replaces
+    new_portfolio(folder)
     count = sum(1 for path in folder.rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     click.echo(f"{folder}: {count} files, {size / 1e6:.1f} MB")

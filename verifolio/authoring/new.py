@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from verifolio.authoring.fill import check_identifier, check_slug, filled, write
 from verifolio.errors import AuthorError, did_you_mean
 from verifolio.evidence import gather_evidence
 from verifolio.portfolio import read_portfolio
+from verifolio.posts import read_posts
 from verifolio.results import Words
 from verifolio.site import read_site
 
@@ -46,6 +48,8 @@ def new_post(
 ) -> list[Path]:
     """A post in both languages that binds a fresh result, if the portfolio has one; a draft."""
     slug = check_slug(name)
+    if not (root / "blog" / slug).exists():
+        _refuse_taken(root, slug)
     title = title or dict.fromkeys(("zh", "en"), slug.replace("-", " ").capitalize())
     binding = binding or find_binding(root, about)
     extra = (f"week: {week}\n" if week else "") + ("draft: true\n" if draft else "")
@@ -73,7 +77,7 @@ def new_demo(root: Path, slug: str, project: str = "") -> list[Path]:
     tokens = {"SLUG": slug, "PROJECT": project, "GRADIO": _gradio_version(root)}
     texts = filled("demo", tokens)
     other = texts.pop("app_results.py")
-    if not (root / "projects" / project / "birthdays.py").exists():  # not made from our template
+    if not _is_example(root, project):
         texts["app.py"] = other
         declared = re.sub(r"^(good_at|bad_at):.*\n", "", texts["demo.yml"], flags=re.MULTILINE)
         declared = re.sub(
@@ -102,24 +106,52 @@ def find_binding(root: Path, about: str = "") -> Binding | None:
     return None
 
 
+def _refuse_taken(root: Path, slug: str) -> None:
+    """A post of another folder may have the address."""
+    taken = next((one for one in read_posts(root)[0] if one.meta.slug == slug), None)
+    if taken:
+        raise AuthorError(
+            f"has the address ‘{slug}’; nothing was written", path=taken.source, hint="choose another name"
+        )
+
+
+def _is_example(root: Path, project: str) -> bool:
+    """Whether a project is still what `new project` made, so that our demo of it is true."""
+    module = root / "projects" / project / "birthdays.py"
+    made = filled("project", {"SLUG": project})["birthdays.py"]
+    return module.is_file() and module.read_text(encoding="utf-8") == made
+
+
 def _words(binding: Binding | None) -> dict[str, str]:
     if binding is None:
-        lead = {"ZH_LEAD": "用一句话说出关键的数字。", "EN_LEAD": "Say the key number in one sentence."}
-        return {**lead, "ZH_BODY": "", "EN_BODY": ""}
+        words = {"ZH_LEAD": "用一句话说出关键的数字。", "EN_LEAD": "Say the key number in one sentence."}
+        return {**words, **_in_quotes(words), "ZH_BODY": "", "EN_BODY": ""}
     bound = f"{{{{ {binding.key} }}}}"
+    label = binding.label["en"]
     words = {
         "ZH_LEAD": f"{binding.label['zh']}：{bound}。",
-        "EN_LEAD": f"{binding.label['en'].capitalize()}: {bound}.",
+        "EN_LEAD": f"{label[:1].upper()}{label[1:]}: {bound}.",
     }
+    words |= _in_quotes(words)
     for lang, alt in (
         ("zh", "写下看不见图的读者该知道的事"),
         ("en", "Say what a reader who cannot see it should know"),
     ):
         colon = "：" if lang == "zh" else ": "
         block = f"\n::: chart {binding.chart}\ntitle: {binding.label[lang]}{colon}{bound}\nalt: {alt}{colon}{bound}\n:::\n"
-        quoted = re.sub(r"^(title|alt): (.*)$", r'\1: "\2"', block, flags=re.MULTILINE)
+        quoted = re.sub(
+            r"^(title|alt): (.*)$",
+            lambda found: f"{found[1]}: {json.dumps(found[2], ensure_ascii=False)}",
+            block,
+            flags=re.MULTILINE,
+        )
         words[f"{lang.upper()}_BODY"] = quoted if binding.chart else ""
     return words
+
+
+def _in_quotes(words: dict[str, str]) -> dict[str, str]:
+    """The same as YAML strings, whatever a label holds."""
+    return {f"{key}_QUOTED": json.dumps(text, ensure_ascii=False) for key, text in words.items()}
 
 
 def _gradio_version(root: Path) -> str:

@@ -30,7 +30,7 @@ from verifolio.socialcard import post_card, svg_to_png
 from verifolio.words import say
 
 _CODE = re.compile(r"^(```+|~~~).*?^\1\s*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
-_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+_LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")  # of a page, a file or a picture
 
 
 @dataclass
@@ -81,12 +81,13 @@ def make_portable(page: Page, post: Post, shelf: Shelf, *, charts: str = "wide")
 
 
 def absolute(page: Page, target: str) -> str:
-    """The address of a staged page."""
+    """The address of a staged page or file."""
     path, mark, anchor = target.partition("#")
+    is_page = posixpath.splitext(path)[1] in ("", ".md", ".ipynb")
     path = path.removesuffix(".md").removesuffix(".ipynb").replace("blog/posts/", "blog/")
     path = posixpath.dirname(path) if posixpath.basename(path) == "index" else path
     prefix = "" if page.lang == "zh" else f"{page.lang}/"
-    return f"{page.site.url.rstrip('/')}/{prefix}{path}{'/' if path else ''}{mark}{anchor}"
+    return f"{page.site.url.rstrip('/')}/{prefix}{path}{'/' if path and is_page else ''}{mark}{anchor}"
 
 
 def tidy(text: str, page: Page) -> str:
@@ -101,13 +102,13 @@ def tidy(text: str, page: Page) -> str:
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"^\{[.#:][^}]*\}\s*$|[ \t]*\{:?[ \t]*(?:[.#]|lang=)[^}]*\}", "", text, flags=re.MULTILINE)
     text = re.sub(r"</?(?:div|section|figure|figcaption|span|p|nav|details|summary)\b[^>]*>", "", text)
-    text = _LINK.sub(lambda found: f"[{found.group(1)}]({_resolved(page, found.group(2))})", text)
+    text = _LINK.sub(lambda found: f"{found.group(1)}({_resolved(page, found.group(2))})", text)
     text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     return re.sub(r"\x00(\d+)\x00", lambda found: fences[int(found.group(1))], text)
 
 
 def _resolved(page: Page, target: str) -> str:
-    if re.match(r"[a-z]+:", target):
+    if re.match(r"[a-z]+:|images/", target):  # elsewhere, or drawn for this export
         return target
     if target.startswith("#"):
         return absolute(page, page.path) + target

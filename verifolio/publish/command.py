@@ -55,7 +55,11 @@ def publish_site(root: Path, to: str, path: Path | None, *, yes: bool, live: str
         raise AuthorError("--to pages takes no path", hint=f"it writes {PAGES}, which the workflow deploys")
     local = read_local(site)
     target = path if path is not None else root / PAGES
-    shown = str(path) if path is not None else f"{PAGES} (deployed by .github/workflows/publish.yml)"
+    shown = (
+        str(path)
+        if path is not None
+        else f"{PAGES} (a local copy: .github/workflows/publish.yml builds and deploys its own)"
+    )
     plan = plan_folder(site, target, shown)
     plan.notes += check_pages(local) if to == "pages" else []
     _check_address(site, yes=yes, plan=plan)

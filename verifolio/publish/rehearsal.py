@@ -59,7 +59,7 @@ def rehearse(
 
 def _environment(folder: Path, requirements: Path, more: list[str], shown: str) -> Path:
     """A virtual environment with the requirements; `more` is what the host brings itself."""
-    python = folder / "bin" / "python"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     uv = [sys.executable, "-m", "uv"]
     for command in (
         [*uv, "venv", "-q", "--python", sys.executable, str(folder)],

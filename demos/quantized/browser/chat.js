@@ -7,9 +7,13 @@ const WORDS = {
   en: { input: "Say something to the model", run: "Send", first: "first token", speed: "speed", tokens: "tokens", threads: "threads", long: "Too long: please shorten it.", per: "tokens/s" },
 }
 
-export async function open({ lang, files, threads, progress }) {
+export async function open({ lang, files, signal, threads, progress }) {
   const words = WORDS[lang]
-  const model = await Llama.load(files, Math.min(4, threads))
+  const several = Math.min(4, threads)
+  const model = await Llama.load(files, several).catch(error => {
+    if (several < 2 || signal.aborted) throw error
+    return Llama.load(files, 1) // some phones give a page no memory that threads can share
+  })
   await model.warm()
   return {
     input: { label: words.input, rows: 3 },
@@ -17,7 +21,7 @@ export async function open({ lang, files, threads, progress }) {
     async answer(text, { signal, show }) {
       const { text: said, tokens, first, speed } = await model.answer([{ role: "user", content: text }], {
         most: MOST, signal, reading: progress, heard: so_far => show({ text: so_far }),
-      }).catch(error => { throw error instanceof TooLong ? new Error(words.long) : error })
+      }).catch(error => { throw error instanceof TooLong ? Object.assign(new Error(words.long), { told: true }) : error })
       return {
         text: said,
         facts: [

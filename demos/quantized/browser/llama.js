@@ -18,6 +18,7 @@ export function render(messages) {
 export class Llama {
   // `threads` above 1 needs an isolated page; the weights are every .gguf among the files; `came()` when they are here.
   static async load(files, threads = 1, came = () => {}) {
+    if (!files.entries[`${WLLAMA}multi-thread/wllama.wasm`]) threads = 1 // the demo brings one kind only
     const { Wllama } = await import(files.url(`${WLLAMA}index.min.js`))
     const kind = `${threads > 1 ? "multi" : "single"}-thread/wllama.wasm`
     const code = URL.createObjectURL(new Blob([await files.blob(`${WLLAMA}${kind}`)], { type: "application/wasm" }))
@@ -31,6 +32,9 @@ export class Llama {
     came()
     try {
       await one.runtime.loadModel(parts, { n_ctx: CONTEXT, n_threads: threads })
+    } catch (error) {
+      one.runtime.exit().catch(() => {}) // not waited for: a worker that crashed may not answer
+      throw error
     } finally {
       URL.revokeObjectURL(code)
     }

@@ -45,9 +45,9 @@ export async function open({ lang, files, threads, tell, progress, size, expect 
       const told = JSON.parse(await own.text("dense/e5.json"))
       const vectors = await own.buffer("dense/vectors.bin")
       const encoder = await Encoder.load(own, told)
+      near = { search: new DenseSearch(search.index, vectors, told), encoder }
       if (closed) encoder.close() // left while it started
       signal.throwIfAborted()
-      near = { search: new DenseSearch(search.index, vectors, told), encoder }
     }
     tell(words.encoding)
     return near.search.findNear(question, await near.encoder.encode(question))
@@ -73,7 +73,7 @@ export async function open({ lang, files, threads, tell, progress, size, expect 
     const quoted = quote(pieces, words.quoted, started)
     if (languageOf(question + pieces.map(([, text]) => text).join("")) === "zh") return { ...quoted, note: words.english }
     show(quoted) // something to read while the model comes
-    const { Llama } = await import("../../quantized/browser/llama.js")
+    const { Llama, TooLong } = await import("../../quantized/browser/llama.js")
     if (!model) {
       tell(words.loading)
       expect(talking)
@@ -92,8 +92,12 @@ export async function open({ lang, files, threads, tell, progress, size, expect 
         if (tokens === 1) tell(words.writing)
         if (SENTENCE.test(said)) enough.abort()
       },
+    }).catch(error => {
+      if (error instanceof TooLong) return {}
+      throw error
     })
     signal.throwIfAborted()
+    if (text === undefined) return quoted // the model cannot read as much
     const [first] = text.trim().split(/(?<=[.!?])\s/)
     if (!supported(first, `${facts} ${question}`)) return quote(pieces, words.unsafe, started)
     return { ...quote(pieces, words.said, started), text: `${first} ${pieces.map((_, at) => `[${at + 1}]`).join(" ")}` }

@@ -17,13 +17,18 @@ export async function open(demo, signal) {
   heard(0)
   const files = new Files({ ...browser.first, ...browser.later }, words, signal, heard)
   const names = Object.keys(browser.first).filter(name => !/\.m?js$/.test(name))
-  for (const name of names) await files.blob(name) // kept by the browser: the module reads them again at no cost
+  const held = new Map() // until the module reads them: not every browser keeps what has come
+  for (const name of names) {
+    held.set(name, await files.blob(name))
+    signal.throwIfAborted()
+  }
   demo.tell(words.starting)
-  const quiet = new Files(files.entries, words, signal, bytes => demo.onmore?.(bytes))
+  const quiet = new Files(files.entries, words, signal, bytes => signal.aborted || demo.onmore?.(bytes), held)
   const bytes = names => names.reduce((sum, name) => sum + files.entries[name].bytes, 0)
   const { open: start } = await import(new URL(browser.module, document.baseURI))
+  signal.throwIfAborted()
   const session = await start({
-    lang: data.lang, files: quiet, signal, tell: text => demo.tell(text), progress: estimate(demo),
+    lang: data.lang, files: quiet, signal, tell: text => signal.aborted || demo.tell(text), progress: estimate(demo, signal),
     size: names => megabytes(bytes(names)), expect: names => { demo.expected = bytes(names) }, // what comes on request
     threads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1,
   })
@@ -32,9 +37,10 @@ export async function open(demo, signal) {
 }
 
 // Draws how far a computation is, with the seconds that it will still take at the speed so far.
-function estimate(demo) {
+function estimate(demo, signal) {
   let began = 0
   return (done, total) => {
+    if (signal.aborted) return
     if (!done) began = performance.now()
     const left = done && ((performance.now() - began) / done) * (total - done)
     demo.progress(done, total, done ? `≈ ${Math.ceil(left / 1000)} s` : "")
@@ -64,7 +70,7 @@ function form(demo, session, signal, browser) {
     if (work || !input.value.trim()) return
     work = new AbortController()
     signal.addEventListener("abort", () => work?.abort())
-    buttons.forEach(one => { one.disabled = true })
+    buttons.forEach(one => one.setAttribute("aria-disabled", "true")) // disabled ones would lose the focus
     stop.hidden = false
     output.setAttribute("aria-busy", "true")
     output.replaceChildren(make("p", { className: "vf-demo-note", textContent: words.working }))
@@ -73,17 +79,23 @@ function form(demo, session, signal, browser) {
     demo.expected = 0
     demo.onmore = bytes => demo.expected && demo.progress((come += bytes), Math.max(come, demo.expected))
     try {
-      show(await session.answer(input.value, { action, signal: work.signal, show }))
+      const last = await session.answer(input.value.trim(), { action, signal: work.signal, show })
+      output.removeAttribute("aria-busy") // first, or it is not read out
+      show(last)
     } catch (error) {
       if (!work.signal.aborted) {
-        if (!(error instanceof Failure)) console.error(error)
-        output.replaceChildren(make("p", { role: "alert", textContent: error instanceof Failure ? error.message : `${words.failed} (${error?.message || error})` }))
+        const known = error instanceof Failure || error?.told // `told`: the module's own words for the reader
+        if (!known) console.error(error)
+        output.replaceChildren(make("p", { role: "alert", textContent: known ? error.message : `${words.failed_here} (${error?.message || error})` }))
+        if (!known) output.append(demo.button(words.retry, () => demo.again()))
       } else if (output.querySelector(".vf-demo-note")?.textContent === words.working) output.replaceChildren()
     } finally {
       line.replaceChildren()
       work = null
-      buttons.forEach(one => { one.disabled = false })
+      buttons.forEach(one => one.removeAttribute("aria-disabled"))
+      const left = document.activeElement === stop
       stop.hidden = true
+      if (left) buttons[0].focus({ preventScroll: true })
       output.removeAttribute("aria-busy")
     }
   }
@@ -102,7 +114,8 @@ function form(demo, session, signal, browser) {
     line, output)
   demo.tell(words.ready)
   demo.line = line
-  input.focus({ preventScroll: true })
+  const { activeElement } = document
+  if (demo.contains(activeElement) || activeElement === document.body) input.focus({ preventScroll: true }) // not from elsewhere
 }
 
 // More threads need two headers; where the host does not send them, a service worker for this page alone can.
@@ -115,16 +128,24 @@ function threads(demo, browser) {
   const set = async on => {
     if (on) {
       await navigator.serviceWorker.register(scope)
-      await new Promise(resolve => own().then(one => {
-        const worker = one.active || one.installing || one.waiting
-        if (worker.state === "activated") resolve()
-        worker.addEventListener("statechange", () => worker.state === "activated" && resolve())
-      }))
+      const one = await own()
+      const worker = one.active || one.installing || one.waiting
+      await new Promise((resolve, reject) => {
+        const look = () => {
+          if (worker.state === "activated") resolve()
+          if (worker.state === "redundant") reject(new Error(worker.state))
+        }
+        worker.addEventListener("statechange", look)
+        look()
+      })
     } else await (await own())?.unregister()
     demo.again()
   }
   const isolated = globalThis.crossOriginIsolated
-  const box = make("input", { type: "checkbox", checked: isolated, onchange: () => set(box.checked) })
+  const box = make("input", { type: "checkbox", checked: isolated, onchange: () => set(box.checked).catch(error => {
+    box.checked = isolated
+    demo.tell(`${words.failed_here} (${error.message})`)
+  }) })
   own().then(one => { box.disabled = isolated && !one }) // the host sends the headers: nothing to switch
   return [make("label", { className: "vf-demo-switch", title: words.threads_note }, box, ` ${words.threads}`)]
 }

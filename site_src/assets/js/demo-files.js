@@ -5,16 +5,18 @@ import { Failure } from "./demo.js"
 const STORE = "vf-weights"
 const PART = 8 << 20
 const PAUSES = [500, 2000] // ms before a failed part is tried again
+const STILL = 30_000 // ms without a byte after which a part counts as failed
 
 export class Files {
-  // `entries`: name → {url, bytes, size, sha256, gzip}; `heard(bytes)` hears of every piece that has come.
-  constructor(entries, words, signal, heard) {
-    Object.assign(this, { entries, words, signal, heard })
+  // `entries`: name → {url, bytes, size, sha256, gzip}; `heard(bytes)` hears of every piece that has come;
+  // `held`: name → Blob, what is here already, each to be taken once.
+  constructor(entries, words, signal, heard, held = new Map()) {
+    Object.assign(this, { entries, words, signal, heard, held })
   }
 
   // The same files for one piece of work, which may be stopped alone.
   until(signal) {
-    return new Files(this.entries, this.words, signal, this.heard)
+    return new Files(this.entries, this.words, signal, this.heard, this.held)
   }
 
   url(name) {
@@ -28,6 +30,8 @@ export class Files {
   // The file's checked bytes as a Blob.
   async blob(name) {
     const one = this.entries[name]
+    const held = this.held.get(name)
+    if (this.held.delete(name)) return held
     const url = this.url(name)
     const store = await globalThis.caches?.open(STORE).catch(() => null)
     const kept = await store?.match(url)
@@ -45,8 +49,8 @@ export class Files {
       parts.push(part)
       more = !last && part.size > 0
     }
-    const whole = await unpacked(new Blob(parts), one)
-    const right = await matches(whole, one.sha256)
+    const whole = await unpacked(new Blob(parts), one).catch(() => null) // no gzip: damaged too
+    const right = whole !== null && (await matches(whole, one.sha256))
     // Where the whole cannot be kept, its parts stay: the next visit puts them together again and fetches nothing.
     if (!right || (await keep(store, url, whole))) await sweep(store, url)
     if (!right) throw new Failure(this.words.damaged)
@@ -66,11 +70,22 @@ export class Files {
     const headers = ranged ? { Range: `bytes=${from}-${Math.min(from + PART, bytes) - 1}` } : {}
     for (let attempt = 0; ; attempt++) {
       let come = 0
+      let timer
+      const still = new AbortController()
+      const stop = () => still.abort()
+      const wait = () => {
+        clearTimeout(timer)
+        timer = setTimeout(stop, STILL)
+      }
+      this.signal.addEventListener("abort", stop)
       try {
-        const answer = await fetch(url, { headers, signal: this.signal })
+        this.signal.throwIfAborted()
+        wait()
+        const answer = await fetch(url, { headers, signal: still.signal })
         if (!answer.ok) throw Object.assign(new Failure(this.words.http.replace("{}", answer.status)), { final: answer.status < 500 })
         const pieces = []
         for await (const piece of stream(answer.body)) {
+          wait()
           pieces.push(piece)
           come += piece.length
           this.heard(piece.length)
@@ -82,8 +97,11 @@ export class Files {
         this.heard(-come)
         if (this.signal.aborted || error.final) throw error
         if (attempt === PAUSES.length) throw error instanceof Failure ? error : new Failure(this.words.network)
-        await new Promise(resolve => setTimeout(resolve, PAUSES[attempt]))
+      } finally {
+        clearTimeout(timer)
+        this.signal.removeEventListener("abort", stop)
       }
+      await new Promise(resolve => setTimeout(resolve, PAUSES[attempt]))
     }
   }
 }

@@ -10,6 +10,8 @@ const STAGES = {
 
 export async function open(demo, signal) {
   const { words, data } = demo
+  // Such a page shows another host's only where the frame may be without credentials.
+  if (globalThis.crossOriginIsolated && !("credentialless" in HTMLIFrameElement.prototype)) throw new Failure(words.live_isolated)
   const faults = []
   for (const place of data.live) {
     demo.tell(words.live_opening.replace("{}", place.name))
@@ -40,7 +42,7 @@ async function ask({ states }, patience, signal) {
   let last = "unknown"
   for (const url of states) {
     try {
-      const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(patience.answer)]), credentials: "omit", referrerPolicy: "no-referrer" })
+      const answer = await fetch(url, { signal: within(signal, patience.answer), credentials: "omit", referrerPolicy: "no-referrer" })
       if (answer.status === 401 || answer.status === 404) return "gone"
       const stage = (await answer.json())?.runtime?.stage
       if (STAGES[stage]) return STAGES[stage]
@@ -57,12 +59,22 @@ async function ask({ states }, patience, signal) {
 async function answers(url, patience, signal) {
   if (globalThis.crossOriginIsolated) return true // such a page is refused the answer of any other host, though not its frame
   try {
-    await fetch(url, { mode: "no-cors", signal: AbortSignal.any([signal, AbortSignal.timeout(patience.answer)]) })
+    await fetch(url, { mode: "no-cors", signal: within(signal, patience.answer) })
     return true
   } catch {
     signal.throwIfAborted()
     return false
   }
+}
+
+// A signal that ends with `signal` or after so many ms; AbortSignal.any is too new for many phones.
+function within(signal, ms) {
+  const one = new AbortController()
+  const end = () => one.abort()
+  setTimeout(end, ms)
+  if (signal.aborted) end()
+  else signal.addEventListener("abort", end)
+  return one.signal
 }
 
 function enter(place, demo) {

@@ -44,14 +44,17 @@ class Demo extends HTMLElement {
   }
 
   async climb(rung) {
+    const inside = this.contains(document.activeElement)
     if (this.rung) this.back()
+    if (inside) this.buttons[rung].focus({ preventScroll: true }) // what was pressed may go with the line that it stands in
     this.rung = rung
     this.work = new AbortController()
     const { signal } = this.work
-    this.setAttribute("aria-busy", "true")
+    this.recorded.setAttribute("aria-busy", "true") // not on the whole: screen readers would pass over the line of status
     this.buttons[rung].textContent = this.words.cancel
     try {
       const { open } = await import(RUNGS[rung])
+      if (signal.aborted) return
       const close = await open(this, signal)
       if (signal.aborted) return close?.()
       this.close = close
@@ -59,21 +62,23 @@ class Demo extends HTMLElement {
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof Failure)) console.error(error)
-      this.back(error instanceof Failure ? error.message : `${this.words.failed} (${error?.message || error})`, rung)
+      const known = error instanceof Failure
+      this.back(known ? error.message : `${this.words.failed} (${error?.message || error})`, rung, !known)
     } finally {
-      if (!signal.aborted) this.removeAttribute("aria-busy")
+      if (!signal.aborted) this.recorded.removeAttribute("aria-busy")
     }
   }
 
-  // Back to the recorded outputs; with `fault`, a word why, another try and the next rung.
-  back(fault = "", tried = "") {
+  // Back to the recorded outputs; with `fault`, a word why, another try and the next rung. After a `stuck` one the page
+  // loads again: a module that failed to come stays failed for as long as its page lives.
+  back(fault = "", tried = "", stuck = false) {
     const { rung } = this
     const inside = this.contains(document.activeElement)
     this.work.abort()
     this.close?.()
     this.stage?.remove()
     this.rung = this.close = this.stage = undefined
-    this.removeAttribute("aria-busy")
+    this.recorded.removeAttribute("aria-busy")
     this.line = undefined
     this.recorded.hidden = false
     this.buttons[rung].textContent = this.labels[rung]
@@ -81,7 +86,7 @@ class Demo extends HTMLElement {
     if (fault) {
       const others = Object.keys(RUNGS).filter(name => name !== tried && this.buttons[name])
       this.status.append(
-        this.button(this.words.retry, () => this.climb(tried)),
+        this.button(this.words.retry, () => (stuck && tried === "browser" ? this.again() : this.climb(tried))),
         ...others.map(name => this.button(this.labels[name], () => this.climb(name)))
       )
     }
@@ -117,7 +122,10 @@ class Demo extends HTMLElement {
   ask(text, yes) {
     this.tell(text)
     return new Promise((resolve, reject) => {
-      this.status.append(this.button(yes, resolve))
+      this.status.append(this.button(yes, () => {
+        this.buttons[this.rung].focus({ preventScroll: true })
+        resolve()
+      }))
       this.work.signal.addEventListener("abort", () => reject(this.work.signal.reason))
     })
   }
@@ -132,7 +140,9 @@ class Demo extends HTMLElement {
 
   // Load the page again and open the browser rung by itself: new headers hold from the next load on.
   again() {
-    sessionStorage.setItem(AGAIN, this.data.slug)
+    try {
+      sessionStorage.setItem(AGAIN, this.data.slug)
+    } catch {} // no storage here: the reader clicks once more
     location.reload()
   }
 }

@@ -31,6 +31,7 @@ demo = gr.Interface(
     title="__SLUG__",
     api_name="answer",
     flagging_mode="never",
+    analytics_enabled=False,
 )
 
 if __name__ == "__main__":
