@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -88,17 +88,17 @@ def respond(question: str, history: list[dict[str, Any]]) -> Iterator[tuple[list
     if len(question) > MAX_CHARACTERS:
         raise gr.Error(f"最多 {MAX_CHARACTERS} 个字符。 At most {MAX_CHARACTERS} characters.", duration=8)
     turns = [(one["role"], _plain(one["content"])) for one in history]
-    chat = [*history, {"role": "user", "content": question}, {"role": "assistant", "content": "…"}]
+    chat = [*history, {"role": "user", "content": _shown(question)}, {"role": "assistant", "content": "…"}]
     yield chat, "", ""
     said: list[str] = []
     try:
         for one in Answerer(library().base, endpoint()).stream(question, turns):
             if isinstance(one, Answer):
-                chat[-1]["content"] = f"{one.text}\n\n{MODES[one.mode]}"
+                chat[-1]["content"] = _shown(f"{one.text}\n\n{MODES[one.mode]}")
                 yield chat, "", sources(one)
                 return
             said.append(str(one))
-            chat[-1]["content"] = " ".join(said)
+            chat[-1]["content"] = _shown(" ".join(said))
             yield chat, "", ""
     except (ChatError, StoreError) as error:
         raise gr.Error(str(error), duration=None) from None
@@ -110,10 +110,15 @@ def answer(question: str) -> str:
     return Answerer(library().base, endpoint()).answer(question).text if question else ""
 
 
+def _shown(text: str) -> str:
+    """Text for the chat, which takes it for HTML: a picture in a visitor's document would be fetched from anywhere."""
+    return escape(text, quote=False)
+
+
 def _plain(content: Any) -> str:
     """The words of a message without the line that names its mode; Gradio hands content as text or as parts."""
     parts = content if isinstance(content, list) else [content]
-    text = " ".join(one.get("text", "") if isinstance(one, dict) else str(one) for one in parts)
+    text = unescape(" ".join(one.get("text", "") if isinstance(one, dict) else str(one) for one in parts))
     for mode in MODES.values():
         text = text.removesuffix(f"\n\n{mode}")
     return text
@@ -179,7 +184,7 @@ with gr.Blocks(title="行业问答机器人 · Question-answering bot", analytic
         label="对话 · Conversation",
         height=360,
         buttons=[],
-        render_markdown=False,  # what is quoted is a document's or another visitor's: no picture of it is fetched
+        render_markdown=False,  # asterisks of a document are its own
         latex_delimiters=[],
     )
     question = gr.Textbox(

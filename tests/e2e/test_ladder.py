@@ -245,6 +245,83 @@ def test_bytes_that_do_not_match_the_receipt_are_never_run(page):
     page.locator(".vf-demo-form").wait_for()
 
 
+def test_an_archive_that_cannot_be_unpacked_is_damaged_too_and_not_kept(page):
+    page.route("**/tokenizer.json.gz*", lambda route: route.fulfill(body=b"\x1f\x8b no archive"))
+    page.locator(".vf-demo-browser").click()
+    page.locator(".vf-demo-status").get_by_text("does not match the hash").wait_for()
+    page.unroute("**/tokenizer.json.gz*")
+    page.locator(".vf-demo-status").get_by_role("button", name="Try again").click()
+    page.locator(".vf-demo-form").wait_for()
+
+
+def test_where_nothing_can_be_kept_each_file_comes_once_all_the_same(page):
+    page.add_init_script("Object.defineProperty(globalThis, 'caches', { value: undefined })")
+    page.reload()
+    ranges: list[tuple[str, str]] = []
+    page.on(
+        "request",
+        lambda one: "/assets/weights/" in one.url and ranges.append((one.url, one.headers.get("range", ""))),
+    )
+    climb(page)
+    assert ranges
+    assert len(ranges) == len(set(ranges))
+
+
+def test_a_download_that_falls_silent_is_begun_again(page):
+    silent = iter([True])
+    page.clock.install()
+    page.route(WEIGHTS, lambda route: None if next(silent, False) else route.continue_())
+    with page.expect_request(WEIGHTS):
+        page.locator(".vf-demo-browser").click()
+    page.clock.run_for(29_000)
+    assert len([url for url in fetched(page) if "classifier.onnx" in url]) == 1
+    page.clock.run_for(2_000)
+    page.locator(".vf-demo-form").wait_for()
+
+
+def test_a_module_that_failed_to_come_is_tried_again_on_a_new_page(page):
+    page.route("**/demo-browser.js*", lambda route: route.abort())
+    page.locator(".vf-demo-browser").click()
+    again = page.locator(".vf-demo-status").get_by_role("button", name="Try again")
+    again.wait_for()
+    page.unroute("**/demo-browser.js*")
+    again.click()
+    page.locator(".vf-demo-form").wait_for()  # by itself
+    assert ask(page, "A film to see twice.")[0] == "positive"
+
+
+def test_a_second_click_while_the_code_comes_leaves_nothing_behind(page):
+    held: list[Any] = []
+    page.route("**/demo-browser.js*", lambda route: held.append(route))
+    button = page.locator(".vf-demo-browser")
+    label = button.inner_text()
+    with page.expect_request("**/demo-browser.js*"):
+        button.click()
+    button.click()
+    page.wait_for_timeout(100)
+    held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    assert button.inner_text() == label
+    assert page.locator(".vf-demo-status").inner_text() == ""
+    assert not [url for url in fetched(page) if "/weights/" in url]
+
+
+def test_by_keyboard_the_focus_stays_with_the_demo(page):
+    page.route(WEIGHTS, lambda route: route.fulfill(status=404, body="gone"))
+    page.locator(".vf-demo-browser").press("Enter")
+    again = page.locator(".vf-demo-status").get_by_role("button", name="Try again")
+    again.wait_for()
+    page.unroute(WEIGHTS)
+    again.press("Enter")
+    assert page.evaluate("document.activeElement.className").split() == ["vf-button", "vf-demo-browser"]
+    page.locator(".vf-demo-form").wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    page.locator(".vf-demo-form textarea").fill("Two hours I will never get back.")
+    page.locator(".vf-demo-form button[type=submit]").press("Enter")
+    page.locator(".vf-demo-stage .vf-demo-output:not([aria-busy]) .vf-demo-label").wait_for()
+    assert page.evaluate("document.activeElement.type") == "submit"
+
+
 def test_a_download_can_be_called_off(page):
     page.route(WEIGHTS, lambda route: None)  # never answers
     button = page.locator(".vf-demo-browser")
