@@ -81,8 +81,9 @@ def test_outside_a_portfolio_it_says_where_to_go(tmp_path, monkeypatch):
     assert "--root" in done.output
 
 
-def test_the_portfolio_is_found_from_a_folder_below(workbench, monkeypatch):
-    monkeypatch.chdir(workbench.root / "projects/toy")
+@pytest.mark.parametrize("folder", ["projects/toy", "site_src", "site_src/projects"])
+def test_the_portfolio_is_found_from_a_folder_below(workbench, monkeypatch, folder):
+    monkeypatch.chdir(workbench.root / folder)
     assert CliRunner().invoke(main, ["check"], catch_exceptions=False).exit_code == 0
 
 

@@ -52,6 +52,17 @@ def test_markdown_holds_numbers_tables_code_and_pictures_and_nothing_of_our_engi
     assert "![" in text
 
 
+def test_files_and_pictures_of_the_site_keep_their_addresses(workbench):
+    path = "blog/first-numbers/en.md"
+    text = "\n[data](../../assets/rows.csv) ![Two bars](../../assets/two.png)\n"
+    for name in ("rows.csv", "two.png"):
+        workbench.write(f"site_src/assets/{name}", "x")
+    workbench.write(path, workbench.read(path) + text)
+    export(workbench, "markdown", "--lang", "en")
+    said = workbench.read(f"{FOLDER}/markdown/en.md")
+    assert f"[data]({SITE}en/assets/rows.csv) ![Two bars]({SITE}en/assets/two.png)" in said
+
+
 def test_no_link_is_relative_anywhere(workbench):
     for lang in ("zh", "en"):
         path = f"blog/first-numbers/{lang}.md"

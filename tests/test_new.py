@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from workbench import Workbench
 
+from verifolio.authoring.new import Binding, new_post
 from verifolio.authoring.portfolio import as_nobodys, direct_needs, only_needed
 
 REPOSITORY = Path(__file__).parents[1]
@@ -53,6 +54,35 @@ def test_a_new_post_is_a_draft_that_binds_something_real(workbench):
     assert "my-week" in workbench.read("build/preview/index.html")
 
 
+@pytest.mark.parametrize("name", ["2026-12-01", "2026", "100", "on"])
+def test_a_name_that_yaml_takes_for_something_else_is_a_name(workbench, name):
+    assert workbench.verifolio("new", "post", name).code == 0
+    done = workbench.verifolio("check")
+    assert done.code == 0, done.said
+
+
+def test_words_of_a_label_stay_as_they_are(workbench):
+    label = Binding(
+        "toy.measure.accuracy",
+        {"zh": '"好"的\\比例', "en": 'LoRA "with" F1\\: share'},
+        "toy.compare.accuracy",
+    )
+    new_post(workbench.root, "labels", binding=label)
+    text = workbench.read("blog/labels/en.md")
+    assert '\nLoRA "with" F1\\: share: {{ toy.measure.accuracy }}.\n' in text
+    done = workbench.verifolio("check")
+    assert done.code == 0, done.said
+
+
+def test_the_address_of_a_post_in_another_folder_is_taken(workbench):
+    shutil.move(workbench.root / "blog/second-look", workbench.root / "blog/week-2")
+    done = workbench.verifolio("new", "post", "second-look")
+    assert done.code == 1
+    assert "blog/week-2/" in done.said
+    assert "has the address ‘second-look’; nothing was written" in done.said
+    assert not (workbench.root / "blog/second-look").exists()
+
+
 def test_a_new_post_where_nothing_was_measured_binds_nothing(workbench):
     shutil.rmtree(workbench.root / "projects")
     shutil.rmtree(workbench.root / "blog")
@@ -68,6 +98,17 @@ def test_a_demo_of_a_project_of_its_own_is_recorded_and_runs(workbench):
     assert workbench.verifolio("check").code == 0
     code = "import runpy; app = runpy.run_path('demos/rooms/app.py'); print(app['demo'].fn('23'))"
     assert workbench.python("-c", code, GRADIO_ANALYTICS_ENABLED="False").said.strip().endswith("50.7 %")
+
+
+def test_a_demo_of_a_project_whose_example_was_replaced_is_planned(workbench):
+    workbench.verifolio("new", "project", "rooms")
+    workbench.edit(
+        "projects/rooms/birthdays.py", "The chance that at least two", "The share of rooms in which two"
+    )
+    assert workbench.verifolio("new", "demo", "rooms").code == 0
+    declared = workbench.read("demos/rooms/demo.yml")
+    assert "birthday" not in declared.lower()
+    assert "\nrecorded:" not in declared
 
 
 def test_a_demo_of_another_project_is_planned_and_answers_from_its_results(workbench):
