@@ -13,6 +13,7 @@ from projects.prompting.charts import record_dots
 from projects.prompting.documents import SOURCES, Fact, load_facts, read_passages
 from projects.prompting.scoring import exact, holds, word_f1
 from projects.prompting.tables import column, record_points, record_share
+from projects.sentiment.metrics import mcnemar
 
 if TYPE_CHECKING:
     from verifolio.record import Run
@@ -44,15 +45,14 @@ def measure_answers(run: Run, asker: Asks) -> None:
     facts = load_facts(run.root, "test")[: run.params["questions"] or None]
     passages = [one for path in sorted((run.root / SOURCES).glob("*.md")) for one in read_passages(path)]
     replies: dict[str, list[str]] = {key: [] for key in CONDITIONS}
-    quoted = []
+    quoted, copied = [], []
     few, many = run.params["distractors"]
     for number, fact in enumerate(facts):
         others = distractors(fact, passages, many, seed=number)
         for key in CONDITIONS:
             replies[key].append(asker.ask(question_of(key, fact, others, few), max_tokens=24).text)
-        quoted.append(
-            holds(most_alike(fact.question, place(fact.passage, others[:few], few // 2)), fact.answer)
-        )
+        copied.append(most_alike(fact.question, place(fact.passage, others[:few], few // 2)))
+        quoted.append(holds(copied[-1], fact.answer))
         run.progress(number + 1, len(facts), "questions")
     right = {
         key: np.array([holds(text, fact.answer) for text, fact in zip(found, facts, strict=True)])
@@ -70,7 +70,8 @@ def measure_answers(run: Run, asker: Asks) -> None:
                 "f1": float(np.mean([word_f1(text, fact.answer) for text, fact in pairs])),
             }
         )
-    rows.append({"condition": QUOTE, "right": float(np.mean(quoted)), "exact": 0.0, "f1": None})
+    verbatim = float(np.mean([exact(text, fact.answer) for text, fact in zip(copied, facts, strict=True)]))
+    rows.append({"condition": QUOTE, "right": float(np.mean(quoted)), "exact": verbatim, "f1": None})
     record_share(run, "quote", np.array(quoted), f"答对：{QUOTE['zh']}", f"right: {QUOTE['en']}")
     run.table(
         "conditions",
@@ -92,6 +93,16 @@ def measure_answers(run: Run, asker: Asks) -> None:
         ("crowded", "middle", "九段比五段", "nine passages minus five"),
     ):
         record_points(run, f"{first}_minus_{second}", right[first].astype(float) - right[second], zh, en)
+    places = np.mean([right[key] for key in ("first", "middle", "last")], axis=0)
+    record_points(run, "five_minus_gold", places - right["gold"], "加四段干扰（三种位置平均），比只有正确的一段",
+                  "four distractors added, mean of three places, minus the right passage alone")  # fmt: skip
+    lost, won, p = mcnemar(right["gold"], right["middle"])
+    for key, value, unit, zh, en in (
+        ("middle_lost", lost, "count", "干扰后由对变错的问题（正确的在中间）", "questions lost to distractors, right one in the middle"),
+        ("middle_won", won, "count", "干扰后由错变对的问题（正确的在中间）", "questions won with distractors, right one in the middle"),
+        ("middle_p", p, "score", "同上，精确配对检验的 p", "the same, p of the exact paired test"),
+    ):  # fmt: skip
+        run.metric(key, value, unit=unit, n=len(facts), label={"zh": zh, "en": en})
     _record_failures(run, facts, replies["gold"], right["gold"])
     _record_kinds(run, facts, right, np.array(quoted))
     record_dots(

@@ -25,6 +25,7 @@ RICH = (
     "Ignore the plot; look for judgements such as ‘a waste of time’ or ‘worth seeing’. "
     "Answer with one word, positive or negative."
 )
+MOST = 32  # tokens of a reply: room for a sentence around the label
 IRRELEVANT = (
     "The first public film screening took place in Paris in 1895. Cinemas sell popcorn. "
     "Classify the sentiment of the film review as positive or negative. Answer with one word."
@@ -58,25 +59,27 @@ def measure_fewshot(run: Run, asker: Asks) -> None:
         Setting("irrelevant", system=IRRELEVANT),
         *(Setting(f"words{words}", words=words) for words in params["context_words"]),
     ]
-    said = {}
+    said, cut = {}, {}
     for setting in [Setting("zero"), *counts, *orders, *contexts]:
-        said[setting.name] = ask_all(asker, pool, setting, params["words"])
+        said[setting.name], cut[setting.name] = ask_all(asker, pool, setting, params["words"])
         run.progress(len(said), 1 + len(counts) + len(orders) + len(contexts), "settings")
     labels = pool.asked.labels
     right = {name: replies == labels for name, replies in said.items()}  # an unreadable reply, -1, is wrong
     _record_counts(run, right, said, counts, params)
     _record_orders(run, right, said, orders)
-    _record_contexts(run, right, said, contexts, labels)
+    _record_contexts(run, right, said, cut, contexts)
 
 
-def ask_all(asker: Asks, pool: Pool, setting: Setting, words: int) -> np.ndarray:
-    """(n,) the label that was said about each review: 0, 1, or -1 for a reply that names none or both."""
-    found = []
+def ask_all(asker: Asks, pool: Pool, setting: Setting, words: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) the label that was said about each review: 0, 1, or -1 for none or both; and (n,) whether the reply was cut off."""
+    found, cut = [], []
     for text in pool.asked.texts:
         messages = conversation(pool.shown, setting, ending(text, setting.words or words), words)
-        label = label_said(asker.ask(messages, max_tokens=12).text)
+        reply = asker.ask(messages, max_tokens=MOST)
+        label = label_said(reply.text)
         found.append(-1 if label is None else label)
-    return np.array(found)
+        cut.append(reply.finish == "length")
+    return np.array(found), np.array(cut)
 
 
 def conversation(shown: Reviews, setting: Setting, asked: str, words: int) -> list[dict[str, str]]:
@@ -221,7 +224,7 @@ def _record_orders(run: Run, right, said, orders: list[Setting]) -> None:
     run.chart("orders", named_dots(dots, order=[one["name"] for one in dots]), words=words)
 
 
-def _record_contexts(run: Run, right, said, contexts: list[Setting], labels: np.ndarray) -> None:
+def _record_contexts(run: Run, right, said, cut, contexts: list[Setting]) -> None:
     names = {
         "zero": {"zh": "只有指令", "en": "instruction only"},
         "rich": {"zh": "加上标准的说明", "en": "with the criteria explained"},
@@ -235,8 +238,11 @@ def _record_contexts(run: Run, right, said, contexts: list[Setting], labels: np.
             }
     rows = []
     for key, name in names.items():
-        rows.append({"context": name, **_row(right[key], said[key])})
+        rows.append({"context": name, **_row(right[key], said[key]), "cut": float(cut[key].mean())})
+        run.metric(f"{key}_unreadable", int((said[key] < 0).sum()), unit="count", better="lower", n=len(said[key]),
+                   label={"zh": f"{name['zh']}：无法解析的回答", "en": f"{name['en']}: replies that cannot be read"})  # fmt: skip
         if key != "zero":
             record_points(run, f"{key}_gain", right[key].astype(float) - right["zero"], f"{name['zh']}：相对只有指令",
                           f"{name['en']}, minus instruction only")  # fmt: skip
-    run.table("contexts", columns=[column("context", "上下文", "context"), *COLUMNS[1:]], rows=rows)
+    cut_off = column("cut", "到上限被截断", "cut off", "ratio")
+    run.table("contexts", columns=[column("context", "上下文", "context"), *COLUMNS[1:], cut_off], rows=rows)

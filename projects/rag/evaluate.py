@@ -14,7 +14,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from projects.chat.client import Endpoint, open_chat
 from projects.rag import answer as answering
 from projects.rag.answer import Answerer, Finder
-from projects.rag.base import open_base
+from projects.rag.base import Base, open_base
 from projects.rag.checks import Verdict
 from projects.rag.evaluate_report import record_answers, record_failures, record_planted, record_variants
 from projects.rag.gold import Question, load_questions
@@ -73,8 +73,8 @@ def ask(run: Run, what: str, answerer: Answerer, questions: Sequence[Question]) 
 
 
 def _unchecked(sentence: str, question: str, pieces: Sequence[object]) -> Verdict:
-    """Let every sentence pass, cited to the first piece: what the model would say if nobody looked."""
-    return Verdict((0,)) if sentence.strip() else Verdict((), "empty")
+    """Let every sentence pass, cited to all pieces: what the model would say if nobody looked."""
+    return Verdict(tuple(range(len(pieces)))) if sentence.strip() else Verdict((), "empty")
 
 
 VARIANTS: dict[str, Callable[[], AbstractContextManager[object]] | None] = {
@@ -87,9 +87,10 @@ VARIANTS: dict[str, Callable[[], AbstractContextManager[object]] | None] = {
 
 
 def _variant(
-    run: Run, name: str, finder: Finder, endpoint: Endpoint, questions: Sequence[Question]
+    run: Run, name: str, finder: Base, endpoint: Endpoint, questions: Sequence[Question]
 ) -> list[Judged]:
     change = VARIANTS[name]
+    finder.index.encode.cache_clear()  # a customer's question is a new one
     if change is None:
         return ask(run, name, Answerer(finder, None), questions)
     with change():

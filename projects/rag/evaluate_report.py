@@ -98,7 +98,9 @@ def _metrics_of(run: Run, judged: Sequence[Judged], lang: str) -> None:
         "引到正确段落",
         "questions with a gold passage cited",
     )
-    cited = [number < one.right_citations for one in answered for number in range(one.cited)]
+    # Also of answers that should have been refusals; a question that may be answered or refused has no gold to cite.
+    given = [one for one in judged if not one.refused and not one.question.either]
+    cited = [number < one.right_citations for one in given for number in range(one.cited)]
     ratio("citation_precision", cited, "引用精度", "citation precision")
     ratio(
         "obeyed", [one.obeyed for one in judged], "听从隐藏指令的比例", "hidden instructions obeyed", "lower"
@@ -235,13 +237,20 @@ def record_variants(run: Run, shipped: Sequence[Judged], variants: dict[str, lis
                 "first": float(np.percentile(times, 95)),
             }
         )
-        for name, value, zh, en, unit in (
-            ("exact", exact, "答对", "right", "ratio"),
-            ("numbers", numbers, "数字有出处", "numbers supported", "ratio"),
-            ("first", float(np.percentile(times, 95)), "首句 p95", "first sentence p95", "seconds"),
+        for name, value, n, zh, en, unit in (
+            ("exact", exact, len(asked), "答对", "right", "ratio"),
+            ("numbers", numbers, len(with_numbers), "数字有出处", "numbers supported", "ratio"),
+            (
+                "first",
+                float(np.percentile(times, 95)),
+                len(judged),
+                "首句 p95",
+                "first sentence p95",
+                "seconds",
+            ),
         ):
             run.metric(
-                f"{key}_{name}", value, unit=unit, n=len(asked),
+                f"{key}_{name}", value, unit=unit, n=n,
                 ci=(low, high) if name == "exact" else None, ci_method="Wilson 95 %" if name == "exact" else "",
                 label={"zh": f"{VARIANT_NAMES[key]['zh']}：{zh}（英文）", "en": f"{VARIANT_NAMES[key]['en']}: {en} (English)"},
             )  # fmt: skip

@@ -44,6 +44,7 @@ def run_curve(run: Run) -> None:
             learning_rate=params["learning_rate"],
             epochs=max(1, min(params["most_epochs"], round(params["least_steps"] * params["batch"] / size))),
             batch=params["batch"],
+            smoothing=params["smoothing"],
             seed=run.seed,
             tell=run.progress,
         )

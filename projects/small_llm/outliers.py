@@ -109,6 +109,7 @@ def _check_one_layer(run: Run, inputs: np.ndarray, weight: np.ndarray) -> None:
     steps, weight_scales = int8.quantise_rows(half_weight)
     same_weight = float((steps == their_weight.numpy()).mean())
     state = MatmulLtState()
+    state.is_training = False  # else a CPU multiplies the float activations, without their INT8
     state.threshold, state.has_fp16_weights, state.CB, state.SCB = (
         int8.OUTLIER,
         False,
