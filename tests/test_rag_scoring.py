@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from projects.rag.answer import Answer, Citation, Sentence
-from projects.rag.evaluate_report import cause_of
+from projects.rag.evaluate_report import cause_of, record_answers
 from projects.rag.gold import Place, Question
 from projects.rag.planted import PLANTED, SIGN, PlantedFinder
 from projects.rag.records import Passage
@@ -126,3 +128,21 @@ def test_planting_adds_the_instruction_to_every_passage_found():
     assert all(one.text.endswith(PLANTED["en"][0]) for one in found)
     assert found[0].text.count(" | ") == KETTLE.text.count(" | ") + 1
     assert all(SIGN in text for texts in PLANTED.values() for text in texts)
+
+
+def test_what_an_answer_cites_that_should_have_been_a_refusal_is_wrong():
+    timings = {"retrieve": 1.0, "first": 1.0, "total": 1.0}
+    right = judge(ask(), say("1800 W.", KETTLE))
+    invented = judge(ask(gold=(), answers=()), say("1800 W.", KETTLE))
+    found: dict[str, float] = {}
+
+    class Recorder:
+        def metric(self, key: str, value: float, **_: object) -> None:
+            found[key] = value
+
+        def table(self, *_: object, **__: object) -> None:
+            pass
+
+    record_answers(Recorder(), [replace(one, timings=timings) for one in (right, invented)])  # type: ignore[arg-type]
+    assert found["citation_precision"] == 0.5
+    assert found["exact"] == 1.0

@@ -15,6 +15,7 @@ from projects.rag.fitted import read_weights
 from projects.rag.ingest import ingest, load_passages
 from projects.rag.masking import Masker
 from projects.rag.records import Passage
+from projects.rag.retrieval import Without
 from projects.rag.scope import is_outside
 from projects.rag.search import FEATURES, Filter, language_rows, texts_of
 from projects.rag.synonyms import expand
@@ -172,3 +173,18 @@ def test_the_names_of_articles_are_masked(question: str, masked: str) -> None:
         Passage("2", "货号: HH-C201 | 名称: 铸铁煎锅 | 售价: 239 元", "b", "B", "zh", "row"),
     ]
     assert Masker(rows).mask(question) == masked
+
+
+def test_a_way_of_searching_that_is_left_out_brings_no_candidates(base: Base) -> None:
+    question = "how much is the postage to Norway"
+    rows = language_rows(base.index, question, None)
+    whole = base.index.candidates(question, rows)
+    assert len(whole.rows) == len(rows)  # so few passages that each way brings them all
+    only_words = Without(base.index, ("e5", "plain", "use")).candidates(question, rows)
+    assert 0 < len(only_words.rows) < len(rows)
+    assert "Norway" in base.index.passages[only_words.rows[0]].text
+    no_words = Without(base.index, ("bm25",)).candidates(question, rows)
+    assert list(no_words.rows) == list(whole.rows)
+    bm25 = FEATURES.index("bm25")
+    assert not no_words.features[:, bm25].any()
+    assert whole.features[:, bm25].any()  # the index itself is as it was
