@@ -112,6 +112,7 @@ def save_adapter(model: Any, folder: Path) -> None:
 
     config = model.peft_config["default"]
     config.base_model_name_or_path = "sentence-transformers/all-MiniLM-L6-v2"
+    config.target_modules = sorted(config.target_modules)  # a set: the file would differ from run to run
     model.save_pretrained(str(folder))
     file = folder / "adapter_model.safetensors"
     save_file({name: value.to(torch.float16) for name, value in load_file(file).items()}, file)

@@ -57,8 +57,9 @@ def load_reviews(path: Path) -> Reviews:
     else:
         table = Dataset.from_csv(str(path), keep_in_memory=True)
         table = table.filter(lambda source: source == "imdb", input_columns="source")
-    texts = [clean(text) for text in table["text"]]
-    return Reviews(texts, np.asarray(table["label"], dtype=np.int64), np.arange(len(texts)))
+    columns = table.to_pandas()  # at once: a column of a `Dataset` is read value by value
+    texts = [clean(text) for text in columns["text"]]
+    return Reviews(texts, columns["label"].to_numpy(dtype=np.int64), np.arange(len(texts)))
 
 
 def load_split(path: Path, *, limit: int = 0) -> Split:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
 
 MAX_TOKENS = 256
 LABELS = ("negative", "positive")
@@ -13,7 +12,7 @@ LABELS = ("negative", "positive")
 
 def clean(text: str) -> str:
     """HTML line breaks and runs of white space become one space."""
-    return _SPACE.sub(" ", _BREAK.sub(" ", text)).strip()
+    return " ".join(_BREAK.sub(" ", text).split())
 
 
 def cut_middle(ids: list[int], room: int, head: float = 1 / 3) -> list[int]:
