@@ -2,7 +2,7 @@
 
   python scripts/promptbench_env.py
 
-Needs Python 3.10 or 3.11 and uv (in .venv after `python scripts/setup_env.py`). Does nothing when it already fits.
+Needs Python 3.10 or 3.11, and .venv (`python scripts/setup_env.py`), whose uv it takes. Does nothing when it fits.
 What differs from PromptBench's own pins, and why, stands at the top of projects/prompting/promptbench.lock.
 """
 
@@ -13,6 +13,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from setup_env import PYTHON as VENV_PYTHON
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "build" / "promptbench"
@@ -37,6 +39,8 @@ def main() -> None:
         return
     if sys.version_info[:2] not in ((3, 10), (3, 11)):
         sys.exit(f"PromptBench's pins need Python 3.10 or 3.11, this is {sys.version.split()[0]}")
+    if not VENV_PYTHON.exists():
+        sys.exit("✗ .venv is missing: first run `python scripts/setup_env.py`")
     print("environment: installing PromptBench into build/promptbench …", flush=True)
     if not PYTHON.exists():
         run([sys.executable, "-m", "venv", str(TARGET)])
@@ -45,7 +49,7 @@ def main() -> None:
         environment.setdefault("UV_FIND_LINKS", links)
     else:
         environment.setdefault("UV_TORCH_BACKEND", "cpu")
-    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(PYTHON)]  # else it takes .venv
+    uv = [str(VENV_PYTHON), "-m", "uv", "pip", "install", "-q", "--python", str(PYTHON)]  # else it takes .venv
     run([*uv, "-r", str(LOCK)], environment)
     run(
         [*uv, "--no-deps", PROMPTBENCH], environment
