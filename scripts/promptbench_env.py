@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from setup_env import PYTHON as VENV_PYTHON
+from setup_env import PYTHON as OURS
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "build" / "promptbench"
@@ -39,7 +39,7 @@ def main() -> None:
         return
     if sys.version_info[:2] not in ((3, 10), (3, 11)):
         sys.exit(f"PromptBench's pins need Python 3.10 or 3.11, this is {sys.version.split()[0]}")
-    if not VENV_PYTHON.exists():
+    if not OURS.exists():
         sys.exit("✗ .venv is missing: first run `python scripts/setup_env.py`")
     print("environment: installing PromptBench into build/promptbench …", flush=True)
     if not PYTHON.exists():
@@ -49,7 +49,7 @@ def main() -> None:
         environment.setdefault("UV_FIND_LINKS", links)
     else:
         environment.setdefault("UV_TORCH_BACKEND", "cpu")
-    uv = [str(VENV_PYTHON), "-m", "uv", "pip", "install", "-q", "--python", str(PYTHON)]  # else it takes .venv
+    uv = [str(OURS), "-m", "uv", "pip", "install", "-q", "--python", str(PYTHON)]  # else into .venv
     run([*uv, "-r", str(LOCK)], environment)
     run(
         [*uv, "--no-deps", PROMPTBENCH], environment

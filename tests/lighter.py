@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ def lighter(slug: str, folder: Path) -> Iterator[None]:
     """What is particular to a project."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         make = {
+            "foundations": _shallow_model_also_in_the_notebook,
             "prompting": _shallow_model,
             "rag": _one_base_one_service,
             "small_llm": _two_workers_only,
@@ -64,11 +65,10 @@ def _shallow_model(patch: pytest.MonkeyPatch, _: ExitStack, folder: Path) -> Non
 
 def _one_base_one_service(patch: pytest.MonkeyPatch, stack: ExitStack, _: Path) -> None:
     """Opened once; that both open again and again is test_rag_service's."""
-    from projects.rag import base, conversations, evaluate, load, retrieval
+    from projects.rag import base, conversations, evaluate, load, retrieval, search
 
     opened, running = [], []
     service = stack.enter_context(ExitStack())
-    start = load.serving
 
     @contextmanager
     def open_base() -> Iterator[Any]:
@@ -80,7 +80,7 @@ def _one_base_one_service(patch: pytest.MonkeyPatch, stack: ExitStack, _: Path) 
     def serving(data: Path) -> Iterator[Any]:
         last = bool(running)
         if not last:
-            running.append(service.enter_context(start(data)))
+            running.append(service.enter_context(_service_in_this_process(data)))
         yield running[0]
         if last:
             service.close()
@@ -88,6 +88,67 @@ def _one_base_one_service(patch: pytest.MonkeyPatch, stack: ExitStack, _: Path) 
     for module in (conversations, evaluate, retrieval):
         patch.setattr(module, "open_base", open_base)
     patch.setattr(load, "serving", serving)
+    for module, name in (
+        (base, "Weights"),
+        (base, "Masker"),
+        (search, "bm25_scorer"),
+        (retrieval, "bm25_scorer"),
+    ):  # counted from the same passages again for every setting
+        patch.setattr(module, name, _once_for_each_list(getattr(module, name)))
+
+
+def _once_for_each_list(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    kept: dict[int, tuple[Any, Any]] = {}
+
+    def call(given: Any) -> Any:
+        if id(given) not in kept:
+            kept[id(given)] = given, make(given)  # the list stays, and with it its id
+        return kept[id(given)][1]
+
+    return call
+
+
+def _shallow_model_also_in_the_notebook(patch: pytest.MonkeyPatch, stack: ExitStack, folder: Path) -> None:
+    """The kernel of the notebook is a process of its own: it reads the model's directory once by a file that IPython starts with."""
+    _shallow_model(patch, stack, folder)
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "once.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from lighter import read_gguf_once\n_once = read_gguf_once()\n_once.__enter__()\n",
+        encoding="utf-8",
+    )
+    patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+
+
+@contextmanager
+def _service_in_this_process(data: Path) -> Iterator[Any]:
+    """The service without a model, on a thread; its own process and the model are test_rag_service's."""
+    import threading
+    import time
+
+    import psutil
+    import uvicorn
+
+    from projects.rag.base import DOCUMENTS
+    from projects.rag.conversation import Sessions
+    from projects.rag.library import Library
+    from projects.rag.service import Settings, create_app
+
+    settings = Settings(requests_per_s=1000, burst=10_000, quiet=True)
+    app = create_app(Library(data, DOCUMENTS), Sessions(data / "conversations.sqlite"), None, settings)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", psutil.Process()
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 def _two_workers_only(patch: pytest.MonkeyPatch, _: ExitStack, __: Path) -> None:

@@ -42,10 +42,14 @@ def make_rungs() -> None:
     portfolio = read_portfolio(REPOSITORY)
     rungs = [demo.browser for demo in read_demos(REPOSITORY).values() if demo.browser]
     names = {name for rung in rungs for group in (rung, *rung.groups()) for name in group.weights}
-    for experiment in map(portfolio.experiment, sorted(names)):
-        if lacks_derived(experiment, read_result(experiment.result_path())):
-            done = verifolio(REPOSITORY, "derive", experiment.name)
-            assert done.returncode == 0, done.stderr
+    lacking = [
+        one.name
+        for one in map(portfolio.experiment, sorted(names))
+        if lacks_derived(one, read_result(one.result_path()))
+    ]
+    if lacking:
+        done = verifolio(REPOSITORY, "derive", *lacking)
+        assert done.returncode == 0, done.stderr
     installed = install_runtimes(REPOSITORY)
     assert installed or os.environ.get("CI", "").lower() != "true", (
         "CI needs npm: the browser rungs are tested"

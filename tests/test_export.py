@@ -19,7 +19,7 @@ FOLDER = "build/export/first-numbers"
 
 
 def export(workbench, place: str, *more: str) -> str:
-    done = workbench.verifolio("export", "first-numbers", "--to", place, *more, SITE_URL=SITE)
+    done = workbench.here("export", "first-numbers", "--to", place, *more, SITE_URL=SITE)
     assert done.code == 0, done.said
     return done.said
 
@@ -155,7 +155,7 @@ def test_a_first_paragraph_that_is_too_long_for_linkedin_is_told(workbench):
     for lang in ("zh", "en"):
         path = f"blog/second-look/{lang}.md"
         workbench.write(path, workbench.read(path).replace("A short post.", "word " * 700))
-    done = workbench.verifolio("export", "second-look", "--to", "linkedin", "--lang", "en", SITE_URL=SITE)
+    done = workbench.here("export", "second-look", "--to", "linkedin", "--lang", "en", SITE_URL=SITE)
     assert done.code == 1
     assert "LinkedIn takes 3,000 characters" in done.said
 
@@ -211,7 +211,7 @@ def test_a_formula_that_cannot_be_written_elsewhere_stops_the_export(workbench, 
     path = "blog/first-numbers/en.md"
     workbench.edit(path, "<!-- more -->", f"<!-- more -->\n\n`<math>` and\n<math>{inner}</math>\n")
     line = workbench.read(path).split("\n").index(f"<math>{inner}</math>") + 1
-    done = workbench.verifolio("export", "first-numbers", "--to", "markdown", "--lang", "en", SITE_URL=SITE)
+    done = workbench.here("export", "first-numbers", "--to", "markdown", "--lang", "en", SITE_URL=SITE)
     assert done.code == 1
     assert f"{path}:{line}: {reason}" in done.said
 
@@ -270,7 +270,7 @@ def test_outputs_with_sources_remarks_and_lines_of_their_own():
 
 def test_a_false_number_stops_the_export(workbench):
     workbench.edit("projects/toy/measure.py", '"great": 1', '"great": 2')
-    done = workbench.verifolio("export", "first-numbers", "--to", "markdown", SITE_URL=SITE)
+    done = workbench.here("export", "first-numbers", "--to", "markdown", SITE_URL=SITE)
     assert done.code == 1
     assert "binds toy.measure, which is stale" in done.said
     assert not (workbench.root / FOLDER).exists()
@@ -281,16 +281,16 @@ def test_a_draft_neither_counts_nor_is_linked_to(workbench):
         workbench.edit(f"blog/second-look/{lang}.md", "week: 2\n", "week: 2\ndraft: true\n")
         path = f"blog/first-numbers/{lang}.md"
         workbench.write(path, workbench.read(path) + "\n::: weeks :::\n")
-    assert workbench.verifolio("export", "first-numbers", "--to", "markdown", "--lang", "en").code == 0
+    assert workbench.here("export", "first-numbers", "--to", "markdown", "--lang", "en").code == 0
     assert "second-look" not in workbench.read("build/export/first-numbers/markdown/en.md")
 
 
 def test_an_unknown_post_is_answered_with_the_nearest_and_a_local_address_with_a_warning(workbench):
-    done = workbench.verifolio("export", "first-number", "--to", "markdown")
+    done = workbench.here("export", "first-number", "--to", "markdown")
     assert "did you mean ‘first-numbers’?" in done.said
     assert (
         "write your site’s address into publish.yml"
-        in workbench.verifolio("export", "first-numbers", "--to", "markdown").said
+        in workbench.here("export", "first-numbers", "--to", "markdown").said
     )
 
 

@@ -37,11 +37,11 @@ def test_a_new_project_passes_check_at_once_with_a_result_that_was_measured(work
     metrics = result["metrics"]
     low, high = metrics["shared"]["ci"]
     assert low < metrics["exact"]["value"] < high  # 20,000 simulated rooms against the formula
-    assert workbench.verifolio("check").code == 0
+    assert workbench.here("check").code == 0
 
 
 def test_a_new_post_is_a_draft_that_binds_something_real(workbench):
-    done = workbench.verifolio("new", "post", "my-week", "--about", "toy.compare", "--week", "3")
+    done = workbench.here("new", "post", "my-week", "--about", "toy.compare", "--week", "3")
     assert done.code == 0, done.said
     for lang in ("zh", "en"):
         text = workbench.read(f"blog/my-week/{lang}.md")
@@ -49,15 +49,15 @@ def test_a_new_post_is_a_draft_that_binds_something_real(workbench):
         assert "week: 3" in text
         assert "{{ toy.compare.baseline }}" in text
         assert "::: chart toy.compare.accuracy" in text
-    assert workbench.verifolio("check").code == 0
+    assert workbench.here("check").code == 0
     assert workbench.verifolio("site", "--no-run", "--drafts").code == 0
     assert "my-week" in workbench.read("build/preview/index.html")
 
 
 @pytest.mark.parametrize("name", ["2026-12-01", "2026", "100", "on"])
 def test_a_name_that_yaml_takes_for_something_else_is_a_name(workbench, name):
-    assert workbench.verifolio("new", "post", name).code == 0
-    done = workbench.verifolio("check")
+    assert workbench.here("new", "post", name).code == 0
+    done = workbench.here("check")
     assert done.code == 0, done.said
 
 
@@ -70,13 +70,13 @@ def test_words_of_a_label_stay_as_they_are(workbench):
     new_post(workbench.root, "labels", binding=label)
     text = workbench.read("blog/labels/en.md")
     assert '\nLoRA "with" F1\\: share: {{ toy.measure.accuracy }}.\n' in text
-    done = workbench.verifolio("check")
+    done = workbench.here("check")
     assert done.code == 0, done.said
 
 
 def test_the_address_of_a_post_in_another_folder_is_taken(workbench):
     shutil.move(workbench.root / "blog/second-look", workbench.root / "blog/week-2")
-    done = workbench.verifolio("new", "post", "second-look")
+    done = workbench.here("new", "post", "second-look")
     assert done.code == 1
     assert "blog/week-2/" in done.said
     assert "has the address ‘second-look’; nothing was written" in done.said
@@ -87,7 +87,7 @@ def test_a_new_post_where_nothing_was_measured_binds_nothing(workbench):
     shutil.rmtree(workbench.root / "projects")
     shutil.rmtree(workbench.root / "blog")
     shutil.rmtree(workbench.root / "demos")
-    assert workbench.verifolio("new", "post", "plan").code == 0
+    assert workbench.here("new", "post", "plan").code == 0
     assert "{{" not in workbench.read("blog/plan/en.md")
 
 
@@ -95,7 +95,7 @@ def test_a_demo_of_a_project_of_its_own_is_recorded_and_runs(workbench):
     workbench.verifolio("new", "project", "rooms")
     done = workbench.verifolio("new", "demo", "rooms")
     assert done.code == 0, done.said
-    assert workbench.verifolio("check").code == 0
+    assert workbench.here("check").code == 0
     code = "import runpy; app = runpy.run_path('demos/rooms/app.py'); print(app['demo'].fn('23'))"
     assert workbench.python("-c", code, GRADIO_ANALYTICS_ENABLED="False").said.strip().endswith("50.7 %")
 
@@ -114,7 +114,7 @@ def test_a_demo_of_a_project_whose_example_was_replaced_is_planned(workbench):
 def test_a_demo_of_another_project_is_planned_and_answers_from_its_results(workbench):
     done = workbench.verifolio("new", "demo", "lookup", "--project", "toy")
     assert done.code == 0, done.said
-    assert workbench.verifolio("check").code == 0
+    assert workbench.here("check").code == 0
     code = "import runpy; print(runpy.run_path('demos/lookup/app.py')['answer']('accuracy'))"
     said = workbench.python("-c", code, GRADIO_ANALYTICS_ENABLED="False").said
     assert "measure.accuracy · 准确率 · accuracy: 0.75 ratio" in said

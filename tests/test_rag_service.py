@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ from projects.rag.base import load_base, update_base
 from projects.rag.conversation import KEEP, Sessions, UnknownSession
 from projects.rag.library import Library
 from projects.rag.limits import Buckets, _network
+from projects.rag.load import serving
 from projects.rag.service import Settings, create_app
 
 ROOT = Path(__file__).parents[1]
@@ -49,9 +51,18 @@ def documents(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("seeded")
+    Library(root / "data", documents(root / "seed"))
+    return root
+
+
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path / "data", documents(tmp_path / "seed"))
+def library(tmp_path: Path, seeded: Path) -> Library:
+    """On a copy of what was read and embedded once."""
+    shutil.copytree(seeded, tmp_path, dirs_exist_ok=True)
+    return Library(tmp_path / "data", tmp_path / "seed")
 
 
 @pytest.fixture
@@ -435,11 +446,7 @@ def test_a_service_killed_in_an_answer_starts_again_with_its_conversations(tmp_p
     ):
         first.kill()
         first.wait()
-    second, address = start()
-    try:
+    with serving(tmp_path / "data") as (address, _):
         follow = {"question": "how long?", "session": session}
         answer = httpx.post(f"{address}/v1/answers", json=follow, timeout=30).json()
-    finally:
-        second.kill()
-        second.wait()
     assert "Norway" in answer["understood"]

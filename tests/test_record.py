@@ -141,6 +141,17 @@ def execute_quietly(workbench, name):
     return read_result(read_portfolio(workbench.root).experiment(name).result_path())
 
 
+def test_the_packages_of_modules_are_those_that_python_knows():
+    from importlib.metadata import packages_distributions
+
+    from verifolio.machine import _distributions
+
+    known = {module: set(names) for module, names in packages_distributions().items()}
+    ours = {module: set(names) for module, names in _distributions().items()}
+    for module in ("numpy", "msgspec", "yaml", "markdown", "PIL", "sklearn", "llama_cpp", "pytest"):
+        assert ours[module] == known[module]
+
+
 def test_the_receipt_names_no_host_and_no_folder_of_the_machine(workbench):
     import getpass
     import socket

@@ -30,6 +30,17 @@ class Workbench:
         """Run the command line in a process of its own, with the copy as the working folder."""
         return self.python("-m", "verifolio", *arguments, **environment)
 
+    def here(self, *arguments: str, **environment: str) -> Done:
+        """Run the command line within this process: for what only reads, or writes nothing but what it is asked for."""
+        from click.testing import CliRunner
+
+        from verifolio.cli import main
+
+        done = CliRunner(env=environment).invoke(
+            main, ["--root", str(self.root), *arguments], catch_exceptions=False
+        )
+        return Done(done.exit_code, done.output)
+
     def python(self, *arguments: str, **environment: str) -> Done:
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -36,11 +36,28 @@ def versions_of_imported() -> dict[str, str]:
     return {name: _version(name) for name in sorted(names, key=str.lower) if name != "verifolio"}
 
 
-@functools.cache  # it reads the list of files of every package
+@functools.cache
 def _distributions() -> Mapping[str, list[str]]:
+    """Distributions by top-level module: `importlib.metadata.packages_distributions`, without an object for every file."""
     import importlib.metadata  # not when a check merely names this module
 
-    return importlib.metadata.packages_distributions()
+    found: dict[str, list[str]] = {}
+    for one in importlib.metadata.distributions():
+        declared = (one.read_text("top_level.txt") or "").split()
+        name = one.name
+        for module in declared or _top_level(one.read_text("RECORD") or ""):
+            found.setdefault(module, []).append(name)
+    return found
+
+
+def _top_level(record: str) -> set[str]:
+    """The modules and packages in the list of files that an installed wheel carries (a path stands first in each line)."""
+    paths = (line.partition(",")[0].strip('"') for line in record.splitlines())
+    return {
+        path.partition("/")[0] if "/" in path else path.removesuffix(".py")
+        for path in paths
+        if path.endswith(".py")
+    }
 
 
 @functools.cache

@@ -23,10 +23,12 @@ class Element:
     children: list[Element | str] = field(default_factory=list)
 
     def walk(self) -> Iterator[Element]:
-        yield self
-        for child in self.children:
-            if isinstance(child, Element):
-                yield from child.walk()
+        """This element and those below it, as they stand in the page."""
+        left = [self]
+        while left:
+            one = left.pop()
+            yield one
+            left.extend(child for child in reversed(one.children) if isinstance(child, Element))
 
     def find(self, tag: str = "", **attrs: str) -> list[Element]:
         """Elements of this tag below this one; `class_name="x"` asks for a class among others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -222,7 +223,8 @@ def test_titles_of_pages_differ(site: BuiltSite) -> None:
 
 
 def test_ids_are_unique(site: BuiltSite) -> None:
-    twice = {page.url: sorted({one for one in page.ids if page.ids.count(one) > 1}) for page in site.pages}
+    counted = {page.url: Counter(page.ids) for page in site.pages}
+    twice = {url: sorted(one for one, n in counts.items() if n > 1) for url, counts in counted.items()}
     assert {url: ids for url, ids in twice.items() if ids} == {}
 
 
