@@ -34,7 +34,7 @@ def lighter(slug: str, folder: Path) -> Iterator[None]:
     """What is particular to a project."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         make = {
-            "foundations": _shallow_model_also_in_the_notebook,
+            "foundations": _read_gguf_once_in_the_notebook,
             "prompting": _shallow_model,
             "rag": _one_base_one_service,
             "small_llm": _two_workers_only,
@@ -108,9 +108,8 @@ def _once_for_each_list(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return call
 
 
-def _shallow_model_also_in_the_notebook(patch: pytest.MonkeyPatch, stack: ExitStack, folder: Path) -> None:
-    """The kernel of the notebook is a process of its own: it reads the model's directory once by a file that IPython starts with."""
-    _shallow_model(patch, stack, folder)
+def _read_gguf_once_in_the_notebook(patch: pytest.MonkeyPatch, _: ExitStack, folder: Path) -> None:
+    """The notebook's kernel is a process of its own, which IPython starts with what it finds in a folder."""
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "once.py").write_text(
