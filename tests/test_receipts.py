@@ -76,6 +76,16 @@ def test_a_stale_receipt_says_so_and_why(workbench):
     assert "projects/toy/measure.py" in page
 
 
+def test_the_list_names_the_machine_unless_there_were_several(workbench):
+    cpu = json.loads(workbench.read("projects/toy/results/measure.json"))["receipt"]["machine"]["cpu"]
+    page = "build/docs/en/receipts/index.md"
+    stage(workbench.root, strict=False)
+    assert f"all of them on one kind of machine: {cpu}." in workbench.read(page)
+    workbench.edit("projects/toy/results/measure.json", cpu, "Another")
+    stage(workbench.root, strict=False)
+    assert "not all of them on one kind of machine." in workbench.read(page)
+
+
 def test_an_edited_receipt_says_edited_by_hand(workbench):
     workbench.edit("projects/toy/results/measure.json", '"value": 0.75', '"value": 0.76')
     stage(workbench.root, strict=False)

@@ -249,7 +249,9 @@ def list_receipts(page: Page) -> str:
     lang = page.lang
     states = page.evidence.states.values()
     known = [one.result for one in states if one.result]
-    out = [say("all_durations", lang, _took(known, lang)), ""] if known else []
+    machines = {html.escape(str(one.receipt.machine.get("cpu", "?"))) for one in known}
+    words = "durations_here" if len(machines) == 1 else "durations_mixed"
+    out = [say(words, lang, _took(known, lang), *machines), ""] if known else []
     for project in page.evidence.portfolio.projects.values():
         words = ("experiment", "state", "measured", "duration")
         rows = ["| " + " | ".join(say(word, lang) for word in words) + " |", "| --- | --- | --- | ---: |"]
