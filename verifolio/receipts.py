@@ -250,8 +250,8 @@ def list_receipts(page: Page) -> str:
     states = page.evidence.states.values()
     known = [one.result for one in states if one.result]
     machines = {html.escape(str(one.receipt.machine.get("cpu", "?"))) for one in known}
-    words = "durations_here" if len(machines) == 1 else "durations_mixed"
-    out = [say(words, lang, _took(known, lang), *machines), ""] if known else []
+    whole = "durations_here" if len(machines) == 1 else "durations_mixed"
+    out = [say(whole, lang, _took(known, lang), *machines), ""] if known else []
     for project in page.evidence.portfolio.projects.values():
         words = ("experiment", "state", "measured", "duration")
         rows = ["| " + " | ".join(say(word, lang) for word in words) + " |", "| --- | --- | --- | ---: |"]
