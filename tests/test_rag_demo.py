@@ -60,7 +60,7 @@ def test_a_visitors_document_is_quoted_as_written_and_fetches_nothing(
 ) -> None:
     away = "http://127.0.0.1:9/picture.png"
     note = tmp_path / "note.md"
-    note.write_text(f'The lucky dragon code is 7731, *truly* ![x]({away}) <img src="{away}">.\n')
+    note.write_text(f'幸运龙的暗号是 7731，*truly* ![x]({away}) <img src="{away}">。\n', encoding="utf-8")
     page = browser.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -70,10 +70,10 @@ def test_a_visitors_document_is_quoted_as_written_and_fetches_nothing(
         page.set_input_files("input[type=file]", str(note))
         page.get_by_text("已加入").wait_for(timeout=120_000)
         box = page.get_by_label("问题 · Question")
-        box.fill("What is the lucky dragon code?")
+        box.fill("幸运龙的暗号是多少？")  # in Chinese it always quotes, however fast the model is
         box.press("Enter")
         page.locator(".bot", has_text="[1]").wait_for(timeout=120_000)
-        assert "7731, *truly* ![x](" in page.locator(".bot").inner_text()
+        assert "7731，*truly* ![x](" in page.locator(".bot").inner_text()
         assert page.locator("#sources").get_by_text("7731").count()
         assert page.locator(".bot img, #sources img").count() == 0
         assert away not in asked

@@ -142,6 +142,22 @@ def test_closing_the_search_gives_the_focus_back(new_page: Callable[..., Any], a
     page.wait_for_function("document.activeElement.matches('.vf-search-open')")
 
 
+def test_a_closed_search_is_left_at_once(new_page: Callable[..., Any], address: str) -> None:
+    page = new_page()
+    page.goto(address + "en/")
+    page.locator(".vf-search-open").click()
+    # Within one task, since the theme's script may come in the next one: it opens a search that has the cursor.
+    left = page.evaluate(
+        """() => {
+            const query = document.querySelector("[data-md-component=search-query]")
+            const before = document.activeElement === query
+            dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }))
+            return [before, document.activeElement === query, document.getElementById("__search").checked]
+        }"""
+    )
+    assert left == [True, False, False]
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_cards_and_recorded_outputs_are_not_in_the_index(site: BuiltSite, lang: str) -> None:
     prefix = "en/" if lang == "en" else ""

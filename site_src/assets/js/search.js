@@ -45,7 +45,8 @@
     open()
   })
   toggle.addEventListener("change", () => {
-    if (toggle.checked) query.focus()
-    else setTimeout(() => { if ([document.body, query].includes(document.activeElement)) opener?.focus({ preventScroll: true }) })
+    if (toggle.checked) { query.focus(); return }
+    query.blur() // at once: the theme's script opens the search again if it comes while the cursor is still there
+    setTimeout(() => { if (!toggle.checked && document.activeElement === document.body) opener?.focus({ preventScroll: true }) })
   })
 })()
