@@ -121,7 +121,7 @@ def test_a_false_claim_shows_its_file_and_line_until_it_is_mended(author: Author
     found = re.search(r"\{\{ (\w+\.\w+\.\w+) \}\}", whole)
     assert found
     key = found.group(1)
-    line = author.write(f"结论：{{{{claim {key} < 0 - 1000}}}}它是负的{{{{/claim}}}}。")
+    line = author.write(f"结论：{{{{claim {key} < {key}}}}}它比自己小{{{{/claim}}}}。")
     fault = reader.locator("article .vf-fault")
     fault.wait_for(timeout=60 * SECONDS)
     assert f"{author.post.relative_to(author.root).as_posix()}:{line}" in fault.inner_text()
