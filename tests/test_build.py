@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -339,6 +340,28 @@ def test_news_reach_a_page_served_before_them() -> None:
     server.publish({"/b/"})
     assert server.wait(since, 0.01)["paths"] == ["/a/", "/b/"]
     assert server.wait(1, 0.01)["paths"] == ["*"]  # from an earlier run of the preview
+    server.server_close()
+
+
+def test_a_page_hears_of_what_changed_while_it_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").write_text("<body>old</body>")
+    server = PreviewServer("127.0.0.1", 0)
+    server.roots[""] = tmp_path
+    read = Path.read_bytes
+
+    def read_then_built(path: Path) -> bytes:
+        found = read(path)
+        server.publish({"/"})
+        return found
+
+    monkeypatch.setattr(Path, "read_bytes", read_then_built)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with urllib.request.urlopen(server.url, timeout=10) as answer:
+        since = int(re.search(rb"since=(\d+)", answer.read())[1])
+    assert server.wait(since, 0.01)["paths"] == ["/"]
+    server.shutdown()
     server.server_close()
 
 

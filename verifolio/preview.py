@@ -135,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_events(int(parse_qs(parts.query).get("since", ["0"])[0]))
             return
         path = unquote(parts.path)
+        self.client = self.server.client()  # before the page is read: it must hear of what changes meanwhile
         file = self.server.find(path)
         if file is None:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/html", self._with_client(WAITING.encode()))
@@ -172,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _with_client(self, html: bytes) -> bytes:
         head, end, tail = html.rpartition(b"</body>")
-        return head + self.server.client() + end + tail if end else html + self.server.client()
+        return head + self.client + end + tail if end else html + self.client
 
     def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self._head(status, kind, len(body))
