@@ -166,7 +166,7 @@ def _axe() -> str:
 
 def faults_by_axe(page: Any, options: dict[str, Any]) -> list[str]:
     """What axe-core finds wrong on an open page: rule, element, reason."""
-    page.evaluate("() => window.axe || window.loadAxe?.()")
+    page.evaluate("() => { window.axe || window.loadAxe?.() }")  # nothing to send back
     if not page.evaluate("() => !!window.axe"):
         page.evaluate(_axe())
     found = page.evaluate("async options => (await axe.run(options)).violations", options)
